@@ -1,0 +1,376 @@
+//! The bodies of events, one struct a type. Unknown fields are tolerated when read: a newer writer may add some.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::SessionId;
+
+/// Lower-case words that stand in events, records and on command lines.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant),+ }
+
+        impl $name {
+            /// Every word, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word as it stands in events.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = super::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, super::Invalid> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(super::Invalid::new(stringify!($name).to_lowercase(), concat!("must be one of:", $(" ", $word),+))),
+                }
+            }
+        }
+    };
+}
+
+words!(
+    /// How commands reach a session.
+    Mode {
+        /// Lines typed at a prompt.
+        Interactive = "interactive",
+        /// One command given with `-c`.
+        Command = "command",
+        /// A script file, `-f FILE` or a shebang.
+        File = "file",
+        /// A script read from standard input.
+        Stdin = "stdin",
+        /// Calls made by the host program through `Session`.
+        Embedded = "embedded",
+    }
+);
+
+words!(
+    /// How a command or a call ended.
+    Status {
+        /// It ran to its end.
+        Ok = "ok",
+        /// It failed.
+        Error = "error",
+        /// The policy, a hook or the person at the prompt said no.
+        Refused = "refused",
+        /// It was interrupted.
+        Cancelled = "cancelled",
+        /// It ran past its time limit.
+        Timeout = "timeout",
+        /// It was started and nobody knows how it ended.
+        Unknown = "unknown",
+    }
+);
+
+words!(
+    /// Why a session ended.
+    EndReason {
+        /// `exit()` was called.
+        Exit = "exit",
+        /// End of input at the prompt (Ctrl-D).
+        Eof = "eof",
+        /// The script or command was done.
+        Done = "done",
+        /// SIGTERM, SIGINT or SIGQUIT.
+        Signal = "signal",
+        /// The terminal went away (SIGHUP).
+        Hangup = "hangup",
+        /// The shell itself panicked.
+        Panic = "panic",
+        /// The shell could not go on.
+        Error = "error",
+        /// Nobody typed for too long.
+        IdleTimeout = "idle_timeout",
+        /// Its host ended it.
+        Terminated = "terminated",
+        /// Its process died without a word; said by an observer.
+        Crashed = "crashed",
+        /// An operator ended it from outside.
+        Operator = "operator",
+        /// Ended by a client of the older generation.
+        Legacy = "legacy",
+    }
+);
+
+words!(
+    /// What kind of actor opened a session.
+    ActorKind {
+        /// A person.
+        Human = "human",
+        /// A program that acts on a person's behalf.
+        Agent = "agent",
+        /// A service or a scheduled job.
+        Service = "service",
+    }
+);
+
+/// The account a shell runs under, as the kernel names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct User {
+    /// Login name, at most 100 characters.
+    pub username: String,
+    /// Home directory, at most 500 characters.
+    pub home: String,
+    /// Numeric user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+}
+
+/// What else is known about who acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ActorFacts {
+    /// Person, agent or service.
+    pub kind: ActorKind,
+    /// True when the name comes from the kernel or a verified token; false for a name that was merely stated.
+    pub verified: bool,
+    /// The account that called `sudo`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo_user: Option<String>,
+    /// The other end of an SSH connection, as `SSH_CLIENT` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh_client: Option<String>,
+    /// The terminal's device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tty: Option<String>,
+    /// The parent process's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+}
+
+/// Who opens a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The account.
+    pub user: User,
+    /// How it is known, and what kind of actor it is.
+    pub facts: ActorFacts,
+}
+
+/// Where a shell runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Environment {
+    /// Name and version of the language runtime or program, for example `admin-shell 0.1.0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// Operating system and architecture, for example `linux-x86_64`.
+    pub platform: String,
+    /// Working directory, at most 500 characters.
+    pub cwd: String,
+    /// Set by older clients only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python_version: Option<String>,
+}
+
+/// `session_start`: a shell was opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionStart {
+    /// Name of the shell's type.
+    pub shell_type: String,
+    /// What kind of component it administers.
+    pub component_type: String,
+    /// The component's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component_version: Option<String>,
+    /// How commands reach it.
+    pub mode: Mode,
+    /// Process id, 1..=4194304.
+    pub pid: u32,
+    /// When the process started, RFC 3339; tells two processes with one pid apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_start: Option<String>,
+    /// The account.
+    pub user: User,
+    /// Who acts, and how that is known.
+    pub actor: ActorFacts,
+    /// The machine's name.
+    pub hostname: String,
+    /// The machine's id, `/etc/machine-id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_id: Option<String>,
+    /// The boot's id; changes with every start of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+    /// Where it runs.
+    pub environment: Environment,
+    /// Why it was opened (`--reason`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// More about the component; `adapters` is a list of names.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+}
+
+/// `command_start`: an input was accepted and is about to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommandStart {
+    /// Number of the command in its session, from 1.
+    pub command: u64,
+    /// The input, redacted. Absent when it was too large to record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// Where it came from: `prompt`, `-c`, `stdin`, or a file's name.
+    pub source: String,
+    /// Size in bytes of an input that was too large to record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_bytes: Option<u64>,
+    /// `sha256:` digest of the redacted form of an input that was too large to record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_digest: Option<String>,
+}
+
+/// What the door decided about a call, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Decision {
+    /// `run`, `confirmed` or `refused`.
+    pub verdict: String,
+    /// Name of the policy that decided.
+    pub policy: String,
+    /// The reason given, or why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who approved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approver: Option<String>,
+}
+
+/// `call_start`: a helper that changes something is about to run, or was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CallStart {
+    /// The command it belongs to.
+    pub command: u64,
+    /// Number of the call in its command, from 1.
+    pub call: u64,
+    /// The helper's name.
+    pub helper: String,
+    /// `read`, `write` or `destroy`.
+    pub effect: String,
+    /// The arguments by name, as text, redacted.
+    pub args: BTreeMap<String, String>,
+    /// What the door decided.
+    pub decision: Decision,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// A word for programs, for example `syntax`, `helper`, `limit`.
+    pub kind: String,
+    /// A sentence for people, redacted.
+    pub message: String,
+}
+
+/// `call_end`: how a call that changes something ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CallEnd {
+    /// The command it belongs to.
+    pub command: u64,
+    /// The call it ends.
+    pub call: u64,
+    /// The helper's name.
+    pub helper: String,
+    /// How it ended.
+    pub status: Status,
+    /// How long it ran, in microseconds.
+    pub duration_us: u64,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+}
+
+/// The sum of a command's calls of one read helper.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReadTotal {
+    /// How often it was called.
+    pub calls: u64,
+    /// How many of these failed.
+    pub errors: u64,
+    /// Time spent, in microseconds.
+    pub total_us: u64,
+}
+
+/// `command_end`: how a command ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommandEnd {
+    /// The command it ends.
+    pub command: u64,
+    /// How it ended.
+    pub status: Status,
+    /// How long it ran, in microseconds.
+    pub duration_us: u64,
+    /// What went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// Calls of read helpers, by helper.
+    #[serde(default)]
+    pub reads: BTreeMap<String, ReadTotal>,
+    /// Size in bytes of the redacted output.
+    pub output_bytes: u64,
+    /// `sha256:` digest of the redacted output.
+    pub output_digest: String,
+    /// Remarks of the component's `before_command` hook.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// `session_end`: the shell was left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionEnd {
+    /// Why.
+    pub reason: EndReason,
+    /// The program's exit code.
+    pub exit_code: i32,
+    /// How long the session was open, in microseconds of a monotonic clock.
+    pub duration_us: u64,
+    /// Commands started.
+    pub commands: u64,
+    /// Commands that did not end `ok`.
+    pub failed_commands: u64,
+}
+
+/// `gap`: events that could not be recorded, or were dropped undelivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Gap {
+    /// How many.
+    pub count: u64,
+    /// Time of the first, RFC 3339.
+    pub from: String,
+    /// Time of the last, RFC 3339.
+    pub to: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// `observation`: what someone else than its owner says about a session, in the journal's own stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Observation {
+    /// The session spoken of; absent when it is about the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<SessionId>,
+    /// `crashed`, `ended_by_operator`, `end_requested`, `ended_legacy`, `pruned`, `scrubbed`, …
+    pub what: String,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// More about it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub detail: Map<String, Value>,
+}
