@@ -6,3 +6,12 @@ pub mod redact;
 pub mod render;
 pub mod session;
 pub mod spec;
+pub mod policy;
+pub mod helper;
+pub use policy::Approved;
+pub use helper::{Cx, Helpers};
+/// x
+pub type Result<T, E = anyhow::Error> = std::result::Result<T, E>;
+pub mod console;
+pub mod recorder;
+mod script;
