@@ -12,6 +12,7 @@
 //! Invariant: no control character (Cc but LF and TAB) and no bidirectional override (U+202A..2E, U+2066..69) leaves here
 //! unescaped, whichever function made the text.
 
+mod failure;
 #[cfg(test)]
 mod golden;
 mod json;
@@ -21,7 +22,12 @@ mod text;
 
 use serde_json::Value;
 
-pub use self::{json::json, table::table, text::visible};
+pub use self::{
+    failure::{Place, Report, failure},
+    json::json,
+    table::table,
+    text::visible,
+};
 
 const EMPTY_LIST: &str = "(none)";
 const EMPTY_RECORD: &str = "(empty)";
@@ -43,6 +49,15 @@ impl Width {
             Self::Unlimited => Self::Unlimited,
         }
     }
+}
+
+/// Whether text may hold escape sequences for colours, of ours: those of others never reach a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// A terminal that shows colours.
+    On,
+    /// A pipe, a file, or somebody who wants none.
+    Off,
 }
 
 /// A value as a person wants to see it, without a newline at the end. Empty for null.
