@@ -4,5 +4,7 @@ pub mod event;
 pub mod journal;
 pub mod redact;
 pub mod render;
+#[allow(dead_code)]
+mod repl;
 pub mod session;
 pub mod spec;

@@ -1,0 +1,5 @@
+//! The prompt: what stands between a person's terminal and a session.
+
+pub(crate) mod editor;
+mod history;
+pub(crate) mod terminal;
