@@ -22,6 +22,7 @@ mod text;
 
 use serde_json::Value;
 
+pub(crate) use self::text::{columns, cut, line, wrap};
 pub use self::{
     failure::{Place, Report, failure},
     json::json,

@@ -2,5 +2,6 @@
 
 pub(crate) mod complete;
 pub(crate) mod editor;
+pub(crate) mod help;
 mod history;
 pub(crate) mod terminal;

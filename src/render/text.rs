@@ -81,7 +81,7 @@ pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
 /// Breaks one line of prose at spaces into lines of at most `limit` columns.
 ///
 /// A longer word stays whole: an id or a path that a terminal wraps can still be copied, one that we broke can not.
-pub(super) fn wrap(text: &str, limit: usize) -> Vec<&str> {
+pub(crate) fn wrap(text: &str, limit: usize) -> Vec<&str> {
     let mut lines = Vec::new();
     let (mut start, mut at, mut used) = (0, 0, 0);
     for word in text.split(' ') {
