@@ -4,6 +4,8 @@ pub mod event;
 pub mod journal;
 pub mod redact;
 pub mod render;
+#[allow(dead_code)]
+mod repl;
 pub mod session;
 pub mod spec;
 pub mod policy;

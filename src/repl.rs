@@ -1,0 +1,7 @@
+//! The prompt: what stands between a person's terminal and a session.
+
+pub(crate) mod complete;
+pub(crate) mod editor;
+pub(crate) mod help;
+mod history;
+pub(crate) mod terminal;
