@@ -39,6 +39,17 @@ pub enum WhenUnrecorded {
     RefuseAll,
 }
 
+/// How recording stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Recording {
+    /// Everything so far is on disk.
+    On,
+    /// The start of the session is being written.
+    Opening,
+    /// The last attempt failed.
+    Failing(String),
+}
+
 /// Opens the journal, and opens it again after it was lost.
 pub(crate) type OpenJournal =
     Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Arc<dyn Journal>, JournalError>> + Send>> + Send + Sync>;
@@ -146,6 +157,17 @@ impl Recorder {
     /// Why events can not be written at the moment; `None` when they can, as far as is known.
     pub(crate) async fn trouble(&self) -> Option<String> {
         self.state.lock().await.trouble.clone()
+    }
+
+    /// How recording stands at this moment.
+    pub(crate) fn state(&self) -> Recording {
+        // Held while something is being written, which at the first prompt is the start of the session.
+        let Ok(state) = self.state.try_lock() else { return Recording::Opening };
+        match &state.trouble {
+            Some(why) => Recording::Failing(why.clone()),
+            None if state.waiting.is_empty() => Recording::On,
+            None => Recording::Opening,
+        }
     }
 
     /// Flushes and closes the journal.

@@ -122,9 +122,22 @@ pub(crate) struct Inner {
 /// Completes a line from the registry and the names in scope; handed in, because it belongs to the prompt.
 pub(crate) type Completer = Box<dyn Fn(&str, usize, &Registry, &[String]) -> Vec<Candidate> + Send + Sync>;
 
+/// A session that may be gone.
+pub(crate) struct WeakSession(std::sync::Weak<Inner>);
+
+impl WeakSession {
+    pub(crate) fn upgrade(&self) -> Option<Session> {
+        self.0.upgrade().map(Session)
+    }
+}
+
 impl Session {
     pub(crate) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakSession {
+        WeakSession(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -1,17 +1,18 @@
 //! Opening a session: identity, journal, recorder, policies and engine, put together.
 
 use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
+    panic::AssertUnwindSafe,
+    path::PathBuf,
     sync::{
-        Arc, Mutex,
-        atomic::AtomicU64,
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering},
         mpsc::channel,
     },
     time::Instant,
 };
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use super::{AdminShell, Shell, identity};
 use crate::{
     Result,
     config::Config,
-    event::{Actor, EndReason, Mode, SessionId, SessionStart},
+    event::{Actor, EndReason, EventKind, Mode, SessionEnd, SessionId, SessionStart},
     helper::{CallCx, Cx, SessionInfo, bind},
     journal::{Journal, JournalError, SqliteJournal, Stream},
     policy::{Policies, Policy, ReadOnly, Request, Verdict},
@@ -28,7 +29,7 @@ use crate::{
     redact::Redactor,
     repl,
     script::{Interpreter, Setting},
-    session::{Command, Hooks, Inner, Leaving, Next, Outcome, Session},
+    session::{Command, Hooks, Inner, Leaving, Next, Outcome, Session, WeakSession},
 };
 
 /// How one session is opened.
@@ -95,31 +96,21 @@ impl<S: AdminShell> Shell<S> {
         let (entries, registry) = self.helpers.finish().map_err(|problems| {
             anyhow::anyhow!("the helpers of `{}` are not right:\n  {}", S::COMPONENT, problems.join("\n  "))
         })?;
-        let now = Timestamp::now();
-        let session_id = SessionId::new();
-        let info = Arc::new(SessionInfo {
-            session_id: session_id.clone(),
-            component: S::COMPONENT.to_owned(),
-            actor: who,
-            mode: settings.mode,
-            since: now,
-            reason: settings.reason.clone(),
-            read_only: settings.read_only,
-            database: settings.database.display().to_string(),
-        });
+        let info = Arc::new(session_info::<S>(who, &settings));
         // The lock comes before the start event: whoever finds the event finds the lock.
-        let live = LiveSession::begin(&settings.database, &session_id);
+        let live = LiveSession::begin(&settings.database, &info.session_id);
         let redactor = Redactor::new(self.shell.redact());
         let recorder = Arc::new(Recorder::new(
             redactor.clone(),
-            Stream { id: session_id.into(), component: S::COMPONENT.to_owned() },
+            Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() },
             settings.database.clone(),
             opener(settings.database.clone()),
             &start::<S>(&info),
-            now,
+            info.since,
         ));
         let runtime = tokio::runtime::Handle::current();
-        tokio::spawn(begin(Arc::clone(&recorder), settings.database.clone()));
+        let observer = info.session_id.to_string();
+        tokio::spawn(begin(Arc::clone(&recorder), settings.database.clone(), observer));
 
         let mut policies: Vec<Box<dyn Policy>> = Vec::new();
         if settings.read_only {
@@ -136,7 +127,8 @@ impl<S: AdminShell> Shell<S> {
         });
         let registry = Arc::new(registry);
         let helpers = entries.iter().map(|entry| bind(Arc::clone(entry), &self.shell)).collect();
-        let status = Arc::new(Mutex::new(None::<Session>));
+        // Weak: the engine's functions reach the session that owns the engine.
+        let status = Arc::new(OnceLock::<WeakSession>::new());
         let (shown, about) = (Arc::clone(&registry), Arc::clone(&status));
         let interpreter = Interpreter::start(
             helpers,
@@ -167,7 +159,124 @@ impl<S: AdminShell> Shell<S> {
             running: Mutex::new(None),
             leaving,
         });
-        *status.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(session.clone());
-        Ok(Opened { session, cx, status })
+        let _ = status.set(session.downgrade());
+        Ok(Opened { session, cx })
     }
+}
+
+/// A session and its component, before the component was told.
+pub(crate) struct Opened<S> {
+    pub(crate) session: Session,
+    pub(crate) cx: Cx<S>,
+}
+
+impl<S: AdminShell> Opened<S> {
+    /// Tells the component that its session is open.
+    pub(crate) async fn start(&self) -> Result<()> {
+        let started = AssertUnwindSafe(S::on_start(&self.cx)).catch_unwind().await;
+        let (reason, error) = match started {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => (EndReason::Error, error.context(format!("starting `{}`", S::COMPONENT))),
+            Err(_) => (EndReason::Panic, anyhow::anyhow!("`{}` panicked while it started", S::COMPONENT)),
+        };
+        // The cause is what the person wants to hear, also when the end of the session could not be recorded.
+        let _ = self.session.clone().close_with(reason, 1).await;
+        Err(error)
+    }
+}
+
+/// Records a shell that did not come up: its start, and its end with the reason.
+pub(crate) async fn record_failed_start<S: AdminShell>(settings: &Settings, reason: EndReason) {
+    if crate::event::check_component_name(S::COMPONENT).is_err() {
+        return;
+    }
+    let info = session_info::<S>(Actor::current(), settings);
+    let stream = Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() };
+    let (path, since) = (settings.database.clone(), info.since);
+    let recorder = Recorder::new(Redactor::default(), stream, path.clone(), opener(path), &start::<S>(&info), since);
+    let end = SessionEnd { reason, exit_code: 1, duration_us: 0, commands: 0, failed_commands: 0 };
+    if let Err(because) = recorder.outcome(EventKind::SessionEnd, &end).await {
+        tracing::error!(%because, "the failed start is not recorded");
+    }
+    recorder.close().await;
+}
+
+fn session_info<S: AdminShell>(actor: Actor, settings: &Settings) -> SessionInfo {
+    SessionInfo {
+        session_id: SessionId::new(),
+        component: S::COMPONENT.to_owned(),
+        actor,
+        mode: settings.mode,
+        since: Timestamp::now(),
+        reason: settings.reason.clone(),
+        read_only: settings.read_only,
+        database: settings.database.display().to_string(),
+    }
+}
+
+fn start<S: AdminShell>(info: &SessionInfo) -> SessionStart {
+    let Actor { user, facts } = info.actor.clone();
+    let shell_type = std::any::type_name::<S>().rsplit("::").next().unwrap_or(S::COMPONENT);
+    SessionStart {
+        shell_type: shell_type.to_owned(),
+        component_type: S::TYPE.to_owned(),
+        component_version: S::VERSION.map(ToOwned::to_owned),
+        mode: info.mode,
+        pid: std::process::id(),
+        process_start: identity::process_start(),
+        user,
+        actor: facts,
+        hostname: identity::hostname(),
+        machine_id: identity::machine_id(),
+        boot_id: identity::boot_id(),
+        environment: identity::environment(),
+        reason: info.reason.clone(),
+        metadata: Map::new(),
+    }
+}
+
+fn opener(database: PathBuf) -> OpenJournal {
+    Box::new(move || {
+        let database = database.clone();
+        Box::pin(async move {
+            let journal = SqliteJournal::open(&database).await?;
+            Ok(Arc::new(journal) as Arc<dyn Journal>)
+        })
+    })
+}
+
+/// Commits the start of the session, and then looks for sessions that died. Runs beside everything else: the first
+/// prompt does not wait for the disk.
+async fn begin(recorder: Arc<Recorder>, database: PathBuf, by: String) {
+    if recorder.flush().await.is_err() {
+        return;
+    }
+    let swept: std::result::Result<_, JournalError> = async {
+        let journal = recorder.journal().await?;
+        sweep(&*journal, &database, &by).await
+    }
+    .await;
+    if let Err(error) = swept {
+        tracing::warn!(%error, "the sweep for crashed sessions failed");
+    }
+}
+
+/// What `session()` answers.
+fn session_record(session: &OnceLock<WeakSession>) -> Value {
+    let Some(session) = session.get().and_then(WeakSession::upgrade) else { return Value::Null };
+    let info = session.info();
+    let inner = session.inner();
+    let trouble = inner.setting.runtime.block_on(session.recorder().trouble());
+    json!({
+        "id": info.session_id,
+        "component": info.component,
+        "user": info.actor.user.username,
+        "since": info.since,
+        "commands": inner.commands.load(Ordering::Relaxed),
+        "mode": if info.read_only { "read-only" } else { "read-write" },
+        "input": info.mode,
+        "journal": info.database,
+        "recording": trouble.map_or_else(|| "ok".to_owned(), |why| format!("failing: {why}")),
+        "sinks": [],
+    })
 }
