@@ -38,11 +38,20 @@ pub(crate) fn color(no_color: bool) -> Color {
     decide(no_color, wish.as_deref(), terminal.as_deref(), io::stdout().is_terminal())
 }
 
+/// Whether the terminal can draw a line again.
+pub(super) fn knows_escapes() -> bool {
+    is_capable(std::env::var_os("TERM").as_deref(), io::stdout().is_terminal())
+}
+
 /// See <https://no-color.org>: any value but the empty one counts.
 fn decide(no_color: bool, wish: Option<&OsStr>, terminal: Option<&OsStr>, is_terminal: bool) -> Color {
     let unwanted = no_color || wish.is_some_and(|wish| !wish.is_empty());
-    let unable = !is_terminal || terminal.is_none_or(|name| name.is_empty() || name == "dumb");
-    if unwanted || unable { Color::Off } else { Color::On }
+    if unwanted || !is_capable(terminal, is_terminal) { Color::Off } else { Color::On }
+}
+
+/// Whether something that understands escape sequences shows what we write.
+fn is_capable(terminal: Option<&OsStr>, is_terminal: bool) -> bool {
+    is_terminal && terminal.is_some_and(|name| !name.is_empty() && name != "dumb")
 }
 
 /// Whether the terminal was closed: its end of input is then no Ctrl-D.
