@@ -18,6 +18,17 @@ const INDENT: usize = 2;
 /// Signatures longer than this do not push everybody's sentence to the right.
 const WIDEST_LEFT: usize = 40;
 
+/// What `help()` and `help(name)` answer. Without colours: it is printed like what any script prints.
+pub(crate) fn text(registry: &Registry, name: Option<&str>) -> String {
+    let width = super::terminal::width();
+    let text = match name.map(|name| registry.get(name.trim().trim_end_matches("()")).ok_or(name)) {
+        None => help(registry, width, Color::Off),
+        Some(Ok(spec)) => help_on(spec, width, Color::Off),
+        Some(Err(name)) => unknown(name, registry),
+    };
+    if text.ends_with('\n') { text } else { text + "\n" }
+}
+
 /// Every helper by group, with its signature, one sentence, and W or D when it changes or destroys something.
 pub(crate) fn help(registry: &Registry, width: Width, color: Color) -> String {
     let mut page = Page { text: String::new(), width, color };

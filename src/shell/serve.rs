@@ -62,7 +62,7 @@ impl<S: AdminShell> Shell<S> {
             Err(_) => anyhow::bail!("`{}` panicked while its session was opened; the log says where", S::COMPONENT),
         };
         opened.start().await?;
-        let look = Look { color: options.color, json: options.json, renderer: self.renderer.clone() };
+        let look = Look::new(options.color, options.json, self.renderer.clone());
         let session = opened.session.clone();
         let (reason, code) = tokio::select! {
             left = work(&self, &opened, options, look.clone()) => left,
@@ -125,6 +125,7 @@ async fn banner<S: AdminShell>(shell: &Shell<S>, opened: &Opened<S>) -> Banner {
         tracking: session.recorder().state(),
         read_only: session.info().read_only,
         session_id: session.id().to_string(),
+        first: repl::first_helpers(session),
     }
 }
 
