@@ -60,3 +60,21 @@ pub struct At {
     /// Column in characters, from 1.
     pub column: usize,
 }
+
+impl Console for Box<dyn Console> {
+    fn print(&mut self, text: &str) {
+        (**self).print(text);
+    }
+
+    fn ask(&mut self, question: &Question) -> Option<String> {
+        (**self).ask(question)
+    }
+
+    fn secret(&mut self, label: &str) -> Option<String> {
+        (**self).secret(label)
+    }
+
+    fn progress(&mut self, label: &str, part: Option<f64>) {
+        (**self).progress(label, part);
+    }
+}

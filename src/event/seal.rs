@@ -98,7 +98,7 @@ impl Hash {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// A digest that was computed piece by piece.
+    /// A digest that was made before, or piece by piece.
     pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

@@ -121,7 +121,7 @@ fn gauge(label: &str, part: Option<f64>, width: Width) -> String {
     let filled = (part * BAR as f64).round() as usize;
     let bar = format!("  [{}{}] {:3.0}%", "#".repeat(filled), " ".repeat(BAR - filled), (part * 100.0).floor());
     let label = cut(&line(label), room(width).saturating_sub(bar.len())).into_owned();
-    cut(&(label + &bar), room(width)).into_owned()
+    cut(&format!("{label}{bar}"), room(width)).into_owned()
 }
 
 /// One column stays free: a terminal that is full to the edge begins a new line.

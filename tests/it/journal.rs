@@ -1,0 +1,4 @@
+//! The journal, through its trait.
+
+mod contract;
+mod fixture;
