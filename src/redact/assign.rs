@@ -374,34 +374,25 @@ impl Scan<'_, '_> {
         {
             return at;
         }
-        let mut end = self.word_end(at);
-        if how.class == Class::Header || how.class == Class::Phrase {
-            end = self.line_end(at);
+        if how.by == By::Colon
+            && let Some(next) = self.behind_type(at)
+        {
+            return self.value(next, How { by: By::Equals, ..how });
         }
-        let start = self.skip_scheme(at, self.line_end(at));
-        if start > at {
-            end = end.max(self.word_end(start));
+        let first = &self.text[at..self.word_end(at)];
+        if matches!(how.by, By::Colon | By::Space) && value::is_prose(first) {
+            return at + first.len();
         }
-        let word = &self.text[start..end];
-        if word.is_empty() {
-            return end.max(at);
-        }
-        let keep = match how.by {
-            By::Colon | By::Space => value::is_prose(word.split(' ').next().unwrap_or(word)),
-            _ => false,
+        let start = self.skip_scheme(at, floor(self.text, at + LOOK));
+        let end = match how.class {
+            Class::Header | Class::Phrase => self.line_end(start),
+            Class::Password | Class::Token => self.word_end(start),
         };
-        if keep || value::is_number(word) && !value::is_pin(how.class, word) {
+        let word = &self.text[start..end];
+        let no_secret =
+            how.by == By::Colon && value::is_type(word) || value::is_number(word) && !value::is_pin(how.class, word);
+        if word.is_empty() || no_secret {
             return end;
-        }
-        if how.by == By::Colon && value::is_type(word) {
-            let line = &self.text[at..floor(self.text, at + LOOK)];
-            if let Some(equals) = line.find('=').filter(|&equals| !line[..equals].contains('\n')) {
-                let next = self.skip(at + equals + 1, b" \t");
-                return self.value(next, How { by: By::Equals, ..how });
-            }
-            if word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-                return end;
-            }
         }
         if let Some(open) = self.call(start) {
             return if value::is_wrapper(&self.text[start..open]) { self.bracket(open) } else { open };
@@ -409,10 +400,17 @@ impl Scan<'_, '_> {
         let field = word.contains('.') && value::is_identifier(word) && name::is_secret(word) && !how.glued;
         // `PWD=/home/ada` is where a shell stands.
         let directory = how.class == Class::Password && word.starts_with(['/', '~']) && self.is_working_directory(at);
-        if field || directory || how.code && value::is_identifier(word) {
+        if field || directory || how.code && value::is_variable_name(word) {
             return end;
         }
         self.take(start, end, end)
+    }
+
+    /// Where the value begins when a type stands before it: `const TOKEN: &str = "…"`.
+    fn behind_type(&self, at: usize) -> Option<usize> {
+        let line = &self.text[at..floor(self.text, at + LOOK)];
+        let (kind, _) = line.split_once('=').filter(|(kind, _)| value::is_type(kind))?;
+        Some(self.skip(at + kind.len() + 1, b" \t"))
     }
 
     /// The bracket of a call that begins here: `env("X")`.
@@ -435,16 +433,21 @@ impl Scan<'_, '_> {
     fn line_end(&self, at: usize) -> usize {
         let line =
             self.bytes[at..].iter().position(|byte| matches!(byte, b'\n' | b'\r')).map_or(self.bytes.len(), |i| at + i);
-        // Inside a quotation the line ends with it: `-H "Cookie: a=b" https://…`. Marks inside belong to the value.
-        let closing = (at..line).find(|&i| {
-            matches!(self.bytes[i], b'"' | b'\'' | b'`')
-                && !self.bytes[i - 1].is_ascii_whitespace()
-                && !matches!(self.bytes[i - 1], b'=' | b',')
-                && !self.byte(i + 1).is_some_and(|byte| byte == b',' && self.byte(i + 2) == Some(b' '))
-                && !self.byte(i + 1).is_some_and(is_name)
-        });
-        let end = closing.unwrap_or(line);
-        end - usize::from(closing.is_some() && self.bytes[end - 1] == b'\\')
+        // Inside a quotation the line ends with it: `-H "Cookie: a=b" https://…`. A mark behind `=` or a space opens a
+        // quotation of the value's own, as in `Digest username="ada"`.
+        let mut open = None;
+        for i in at..line {
+            let byte = self.bytes[i];
+            match open {
+                _ if !matches!(byte, b'"' | b'\'' | b'`') => {}
+                Some(mark) if mark == byte => open = None,
+                Some(_) => {}
+                None if matches!(self.bytes[i - 1], b'=' | b',' | b' ') => open = Some(byte),
+                None if self.byte(i + 1).is_some_and(is_name) => {}
+                None => return i - self.bytes[at..i].iter().rev().take_while(|&&byte| byte == b'\\').count(),
+            }
+        }
+        line
     }
 
     fn word_end(&self, at: usize) -> usize {

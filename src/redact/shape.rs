@@ -69,7 +69,7 @@ use Also::{Exact, Mixed, Nothing};
 use Set::{Alnum, Base64, Crypt, Dotted, Graphic, Hex, Upper, Url, Word};
 use Where::{Anywhere, WordStart};
 
-/// Prefix, what follows, how much of it at least, where. Sorted by their first byte only for the reader.
+/// Prefix, what follows, how much of it at least, where. Sorted by their first byte.
 const SHAPES: &[Shape] = &[
     Shape("$1$", Crypt, 20, Anywhere, Nothing),
     Shape("$2a$", Crypt, 40, Anywhere, Nothing),
@@ -84,8 +84,6 @@ const SHAPES: &[Shape] = &[
     Shape("$argon2", Crypt, 20, Anywhere, Nothing),
     Shape("$pbkdf2", Crypt, 20, Anywhere, Nothing),
     Shape("$scrypt$", Crypt, 20, Anywhere, Nothing),
-    Shape("pbkdf2_sha", Crypt, 30, Anywhere, Nothing),
-    Shape("{SSHA}", Base64, 20, Anywhere, Nothing),
     Shape("1//0", Url, 30, WordStart, Nothing),
     Shape("ABIA", Upper, 16, WordStart, Exact),
     Shape("AC", Hex, 32, WordStart, Exact),
@@ -139,6 +137,7 @@ const SHAPES: &[Shape] = &[
     Shape("ops_eyJ", Base64, 30, Anywhere, Nothing),
     Shape("otpauth://", Graphic, 4, Anywhere, Nothing),
     Shape("otpauth-migration://", Graphic, 4, Anywhere, Nothing),
+    Shape("pbkdf2_sha", Crypt, 30, Anywhere, Nothing),
     Shape("pk_live_", Alnum, 8, Anywhere, Nothing),
     Shape("pk_test_", Alnum, 8, Anywhere, Nothing),
     Shape("pplx-", Alnum, 30, WordStart, Nothing),
@@ -166,6 +165,7 @@ const SHAPES: &[Shape] = &[
     Shape("xapp-", Url, 16, WordStart, Mixed),
     Shape("xkeysib-", Url, 30, Anywhere, Nothing),
     Shape("ya29.", Url, 20, WordStart, Nothing),
+    Shape("{SSHA}", Base64, 20, Anywhere, Nothing),
 ];
 
 /// Finds every token with a shape of its own.
@@ -204,13 +204,11 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
 }
 
 fn by_table(bytes: &[u8], at: usize) -> Option<usize> {
-    // Most bytes begin no prefix: one look decides.
-    if FIRST[usize::from(bytes[at])] == 0 {
-        return None;
-    }
-    let rest = &bytes[at..];
-    SHAPES.iter().find_map(|Shape(prefix, set, least, place, also)| {
-        if prefix.as_bytes()[0] != rest[0] || !rest.starts_with(prefix.as_bytes()) {
+    // Most bytes begin no prefix: one look decides, and one at the next byte for most of the rest.
+    let (first, last) = BY_FIRST_BYTE[usize::from(bytes[at])];
+    let second = *bytes.get(at + 1)?;
+    SHAPES[usize::from(first)..usize::from(last)].iter().find_map(|Shape(prefix, set, least, place, also)| {
+        if prefix.as_bytes()[1] != second || !bytes[at..].starts_with(prefix.as_bytes()) {
             return None;
         }
         if *place == WordStart && !begins_word(bytes, at) {
@@ -233,15 +231,21 @@ fn by_table(bytes: &[u8], at: usize) -> Option<usize> {
     })
 }
 
-/// How many of these bytes begin a prefix.
-static FIRST: [u8; 256] = {
-    let mut first = [0; 256];
+/// Where the shapes whose prefix begins with a byte stand in the table.
+static BY_FIRST_BYTE: [(u8, u8); 256] = {
+    let mut table = [(0, 0); 256];
     let mut i = 0;
     while i < SHAPES.len() {
-        first[SHAPES[i].0.as_bytes()[0] as usize] = 1;
+        let byte = SHAPES[i].0.as_bytes()[0] as usize;
+        if table[byte].1 == 0 {
+            table[byte].0 = i as u8;
+        } else {
+            assert!(table[byte].1 as usize == i, "shapes must be sorted by the first byte of their prefix");
+        }
         i += 1;
+        table[byte].1 = i as u8;
     }
-    first
+    table
 };
 
 fn run(bytes: &[u8], start: usize, set: Set, most: usize) -> usize {

@@ -94,9 +94,9 @@ const PROSE: &[&str] = &[
     "wrong",
 ];
 
-/// How types begin that stand between a name and its value: `const TOKEN: &str = "…"`.
+/// Types that stand between a name and its value: `const TOKEN: &str = "…"`.
 const TYPES: &[&str] =
-    &["&", "String", "Option<", "Secret", "Box<", "Cow<", "Arc<", "Rc<", "Vec<", "str", "string", "char", "text"];
+    &["Arc", "Box", "Cow", "Option", "Rc", "Secret", "SecretString", "String", "Vec", "char", "str", "string", "text"];
 
 /// Functions that only wrap their argument: what they are given is the value.
 const WRAPPERS: &[&str] = &[
@@ -172,7 +172,9 @@ fn is_variable(value: &str) -> bool {
 /// `***`, `xxxx`, `…`, `YOUR_API_KEY`, `insert-token-here`.
 fn is_filler(value: &str) -> bool {
     let repeats = |c: char| value.chars().all(|other| other == c);
-    if ['*', 'x', 'X', '.', '…', '•', '●', '-', '_', '?', '#'].into_iter().any(repeats) {
+    if ['*', '.', '…', '•', '●', '-', '_', '?', '#'].into_iter().any(repeats)
+        || value.len() >= 3 && ['x', 'X'].into_iter().any(repeats)
+    {
         return true;
     }
     let words = value.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b' '));
@@ -199,13 +201,21 @@ pub(super) fn is_prose(word: &str) -> bool {
     PROSE.iter().any(|known| known.eq_ignore_ascii_case(word.trim_end_matches(['.', ',', ';', ':', '!', '?'])))
 }
 
-pub(super) fn is_type(word: &str) -> bool {
-    TYPES.iter().any(|known| word.starts_with(known))
+/// Whether text is a type: `&'static str`, `Option<String>`.
+pub(super) fn is_type(text: &str) -> bool {
+    let text = text.trim().trim_end_matches([',', ')', ';']).trim_start_matches('&').trim_start_matches("'static ");
+    let (head, rest) = text.split_at(text.find('<').unwrap_or(text.len()));
+    TYPES.contains(&head) && (rest.is_empty() || rest.ends_with('>'))
 }
 
 pub(super) fn is_wrapper(path: &str) -> bool {
     let last = path.rsplit([':', '.']).next().unwrap_or(path).trim_end_matches('!');
     WRAPPERS.contains(&last)
+}
+
+/// Whether a word is more likely a variable than a secret whose quotation marks were forgotten: `let password = hunter2`.
+pub(super) fn is_variable_name(word: &str) -> bool {
+    is_identifier(word) && !word.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// Whether text reads as a variable or a path to a field: `cfg.db`, `Kind::Token`.

@@ -87,3 +87,171 @@ fn corpus() {
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn rules_of_a_component() {
+    let rules = vec![Rule::new(r"ticket-(?<secret>\d+)").unwrap(), Rule::new("sesame").unwrap()];
+    let redactor = Redactor::new(rules);
+    assert_eq!(redactor.text("open sesame ticket-42!").as_str(), "open [redacted] ticket-[redacted]!");
+    assert!(Rule::new("(").is_err());
+}
+
+#[test]
+fn ranges_that_the_caller_knows() {
+    let redactor = Redactor::default();
+    let text = "unlock(\"grüße\", 7)";
+    assert_eq!(redactor.text_with_spans(text, &[8..15]).as_str(), "unlock(\"[redacted]\", 7)");
+    // Inside `ü`, overlapping, out of order, and beyond the end.
+    let odd = [11..12, 8..9, 8..11, 400..500, 17..usize::MAX];
+    assert_eq!(redactor.text_with_spans(text, &odd).as_str(), "unlock(\"[redacted]ße\",[redacted]");
+}
+
+#[test]
+fn remembered_values_are_masked_wherever_they_appear() {
+    let redactor = Redactor::default();
+    redactor.clone().remember("s3cr\"et/x");
+    redactor.remember("abc");
+    redactor.remember("acted");
+    assert_eq!(redactor.text("it was s3cr\"et/x!").as_str(), "it was [redacted]!");
+    assert_eq!(redactor.text(r#"{"a": "s3cr\"et/x"}"#).as_str(), r#"{"a": "[redacted]"}"#);
+    assert_eq!(redactor.text("/q?x=s3cr%22et%2Fx").as_str(), "/q?x=[redacted]");
+    assert_eq!(redactor.text("abc is too short, reacted is a word").as_str(), "abc is too short, reacted is a word");
+    assert!(!format!("{redactor:?}").contains("s3cr"), "Debug shows a secret");
+    assert_eq!(Redactor::default().text("s3cr\"et/x").as_str(), "s3cr\"et/x");
+}
+
+#[test]
+fn time_is_linear_on_hostile_text() {
+    let redactor = Redactor::default();
+    let seeds = [
+        "password=",
+        "password=\"",
+        "secret:{",
+        "tokens=[",
+        "eyJ",
+        "eyJ.",
+        "://a:b/",
+        "-----BEGIN PRIVATE KEY-----",
+        "\\\"",
+        "token=\"$(",
+        "password: ${",
+        "a,",
+        "api ",
+        "Bearer ",
+        "<password>",
+        "\u{200b}",
+        "--token ",
+        "@tcp(",
+        "mysql -p",
+        "secret=a+",
+        "\"password\",",
+        "password: |\n  ",
+        "password='`\"",
+        "1:AA",
+        "x=\\\\\\\"",
+    ];
+    for seed in seeds {
+        let time = |bytes: usize| {
+            let text = seed.repeat(bytes / seed.len());
+            let start = std::time::Instant::now();
+            std::hint::black_box(redactor.text(&text));
+            start.elapsed()
+        };
+        let (small, large) = (time(8 * 1024).max(std::time::Duration::from_micros(500)), time(128 * 1024));
+        // 16 times the text: linear is 16 times the time, quadratic 256.
+        assert!(large < small * 100, "{seed:?}: {small:?}, then {large:?}");
+    }
+}
+
+/// Text that is more likely than chance to upset the scanner.
+fn noise() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "[ -~]{0,12}",
+        "\\PC{0,4}",
+        prop::sample::select(vec![
+            "password",
+            "token",
+            "=",
+            ": ",
+            "\"",
+            "'",
+            "`",
+            "\\",
+            "\\\"",
+            "#{",
+            "[",
+            "]",
+            "}",
+            "\n",
+            "://",
+            "@",
+            "-----BEGIN ",
+            "PRIVATE KEY-----",
+            "Bearer ",
+            "Authorization: ",
+            "eyJ",
+            ".",
+            "$",
+            "${",
+            "<",
+            ">",
+            "--",
+            "&",
+            "?sig=",
+            ",",
+            ";",
+            "[redacted]",
+            "\u{200b}",
+            "\u{1b}[31m",
+            "|\n  ",
+            "curl -u a:",
+            "é",
+            "\0",
+            "+ \"",
+            "value: ",
+            "r#\"",
+        ])
+        .prop_map(str::to_owned),
+    ];
+    prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn redacting_twice_changes_nothing_more(text in noise()) {
+        let redactor = Redactor::default();
+        let once = redactor.text(&text).into_string();
+        prop_assert_eq!(redactor.text(&once).into_string(), once);
+    }
+
+    #[test]
+    fn a_planted_token_never_survives(before in noise(), after in noise(), pick in 0_usize..100) {
+        let shapes: Vec<_> =
+            tokens().into_iter().filter(|(name, _)| !["HOOK", "BASE64"].contains(name)).collect();
+        let (name, token) = &shapes[pick % shapes.len()];
+        let text = format!("{before} {token} {after}");
+        let redacted = Redactor::default().text(&text).into_string();
+        // Its middle, because a rule may keep the words that show what it was.
+        let middle = &token[token.len() / 3..token.len() / 3 + 12];
+        prop_assert!(!redacted.contains(middle), "{} in {:?} gives {:?}", name, text, redacted);
+    }
+
+    #[test]
+    fn a_planted_assignment_never_survives(
+        before in "[a-z0-9 ,;(]{0,20}",
+        form in prop::sample::select(vec![
+            "let password = \"@\"", "#{password: \"@\"}", "password: @", "{\"api_key\": \"@\"}", "--password @", "--token=@",
+            "PGPASSWORD=@ cmd", "export AWS_SECRET_ACCESS_KEY=@", "Authorization: Bearer @", "Cookie: sid=@", "X-Api-Key: @",
+            "postgres://user:@@host/db", "https://x.example/?token=@&n=1", "<secret>@</secret>", "client_secret='@'",
+            "set(\"password\", `@`)", "\"{\\\"secret\\\": \\\"@\\\"}\"",
+        ]),
+        secret in "[A-Z][a-z0-9]{6,20}Zq9",
+        after in "[a-z0-9 ]{0,20}",
+    ) {
+        let text = format!("{before} {} {after}", form.replacen('@', &secret, 1));
+        let redacted = Redactor::default().text(&text).into_string();
+        prop_assert!(!redacted.contains(&secret), "{:?} gives {:?}", text, redacted);
+    }
+}
