@@ -96,7 +96,9 @@ pub(crate) fn component_settings<C: DeserializeOwned>(component: &str, flags: &s
 }
 
 fn layers(prefix: &str, file: &Path) -> Figment {
-    Figment::new().merge(Toml::file_exact(file)).merge(Env::prefixed(prefix))
+    let figment = Figment::new();
+    let figment = if file.exists() { figment.merge(Toml::file_exact(file)) } else { figment };
+    figment.merge(Env::prefixed(prefix))
 }
 
 fn explain(error: figment::Error) -> anyhow::Error {
@@ -105,7 +107,7 @@ fn explain(error: figment::Error) -> anyhow::Error {
         None => format!(" ({})", layer.name),
     });
     let key = if error.path.is_empty() { String::new() } else { format!("`{}`: ", error.path.join(".")) };
-    anyhow::anyhow!("configuration{}: {key}{}", place.unwrap_or_default(), error.kind)
+    anyhow::anyhow!("configuration{}: {key}{}", place.unwrap_or_default(), error.kind.to_string().trim())
 }
 
 /// The file that a database URL or path names.

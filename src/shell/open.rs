@@ -239,7 +239,7 @@ fn opener(database: PathBuf) -> OpenJournal {
     Box::new(move || {
         let database = database.clone();
         Box::pin(async move {
-            let journal = SqliteJournal::open(&database).await?;
+            let journal = SqliteJournal::open(&database.to_string_lossy()).await?;
             Ok(Arc::new(journal) as Arc<dyn Journal>)
         })
     })

@@ -1,3 +1,5 @@
-//! The integration tests, one binary.
+//! The integration tests, in one binary: one module a subject.
 
+mod events;
 mod journal;
+mod redact;

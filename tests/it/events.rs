@@ -1,0 +1,1 @@
+//! Sealed events as others see them.
