@@ -12,7 +12,7 @@ use std::{
     io::{Read, Write},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::OnceLock,
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -24,7 +24,7 @@ use admin_shell::{
 };
 use serde::de::DeserializeOwned;
 
-pub(crate) use terminal::{CTRL_C, CTRL_D, ENTER, TAB, Terminal, UP};
+pub(crate) use terminal::{CTRL_C, CTRL_D, ENTER, PROMPT, TAB, Terminal, UP};
 
 /// What only a broken program reaches, on however slow a machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -103,7 +103,8 @@ impl Place {
         command.env("XDG_STATE_HOME", self.path("state"));
         command.env("XDG_CONFIG_HOME", self.path("config"));
         command.env("VICTIM_FILE", self.effects());
-        Run { command, input: None }
+        command.env("NO_COLOR", "1");
+        Run { command, input: Input::Nothing }
     }
 
     /// Asks the journal something, from this process.
@@ -134,7 +135,9 @@ impl Place {
     /// The same where there may be no journal at all.
     #[track_caller]
     pub(crate) fn sessions_if_any(&self) -> Vec<SessionRecord> {
-        if self.database().exists() { self.sessions() } else { Vec::new() }
+        // An empty file is no journal yet.
+        let is_there = std::fs::metadata(self.database()).is_ok_and(|file| file.len() > 0);
+        if is_there { self.sessions() } else { Vec::new() }
     }
 
     /// The only session.
@@ -219,7 +222,15 @@ pub(crate) fn kinds(events: &[Event]) -> Vec<&str> {
 /// One start of a program.
 pub(crate) struct Run {
     command: Command,
-    input: Option<Vec<u8>>,
+    input: Input,
+}
+
+enum Input {
+    /// None: it ends at once.
+    Nothing,
+    Bytes(Vec<u8>),
+    /// It stays open and nothing comes.
+    Open,
 }
 
 impl Run {
@@ -238,10 +249,27 @@ impl Run {
         self
     }
 
-    /// What comes from standard input; without it there is none.
+    /// What comes from standard input; without it there is nothing.
     pub(crate) fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
-        self.input = Some(input.into());
+        self.input = Input::Bytes(input.into());
         self
+    }
+
+    /// Standard input stays open, and nothing comes from it.
+    pub(crate) fn waiting_for_input(mut self) -> Self {
+        self.input = Input::Open;
+        self
+    }
+
+    /// Starts it with these signals ignored, as `nohup` does. Before any argument.
+    pub(crate) fn ignoring(self, signals: &str) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("trap '' {signals}; exec \"$0\" \"$@\"")).arg(self.command.get_program());
+        command.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if let Some(directory) = self.command.get_current_dir() {
+            command.current_dir(directory);
+        }
+        Self { command, input: self.input }
     }
 
     /// Runs it to its end.
@@ -264,21 +292,24 @@ impl Run {
         assert_eq!((ran.code(), ran.out.as_str(), ran.err.as_str()), (Some(code), "", err));
     }
 
-    /// Starts it with pipes. Without an input its standard input stays open until [`Running::end_input`].
+    /// Starts it with pipes.
     #[track_caller]
     pub(crate) fn start(mut self) -> Running {
-        let has_input = self.input.is_some();
-        self.command.stdin(if has_input { Stdio::piped() } else { Stdio::null() });
+        self.command.stdin(if matches!(self.input, Input::Nothing) { Stdio::null() } else { Stdio::piped() });
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the program starts");
         let stdin = child.stdin.take();
-        let writer = self.input.zip(stdin).map(|(input, mut stdin)| {
+        let (mut writer, mut open) = (None, None);
+        match (self.input, stdin) {
             // A program may end without having read everything.
-            std::thread::spawn(move || drop(stdin.write_all(&input)))
-        });
+            (Input::Bytes(bytes), Some(mut stdin)) => {
+                writer = Some(std::thread::spawn(move || drop(stdin.write_all(&bytes))));
+            }
+            (_, stdin) => open = stdin,
+        }
         let out = reader(child.stdout.take().expect("it is piped"));
         let err = reader(child.stderr.take().expect("it is piped"));
-        Running { child, out: Some(out), err: Some(err), writer }
+        Running { child, out: Some(out), err: Some(err), writer, _open: open }
     }
 
     /// Starts it on a terminal of this size.
@@ -307,6 +338,7 @@ pub(crate) struct Running {
     out: Option<JoinHandle<Vec<u8>>>,
     err: Option<JoinHandle<Vec<u8>>>,
     writer: Option<JoinHandle<()>>,
+    _open: Option<ChildStdin>,
 }
 
 impl Running {

@@ -1,5 +1,6 @@
 //! The integration tests, in one binary: one module a subject.
 
+mod ends;
 mod events;
 mod fixture;
 mod journal;

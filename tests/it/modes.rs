@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use admin_shell::event::{CommandStart, EndReason, EventKind, SessionEnd, SessionStart};
 
-use crate::fixture::{Place, bodies, eventually, kinds, program};
+use crate::fixture::{PROMPT, Place, bodies, eventually, kinds, program};
 
 const MISSING: &str = "error: the input ends too early\n --> stdin:2:4\n  |\n2 | a +\n  |    ^\n";
 
@@ -380,10 +380,9 @@ fn secrets_are_in_no_file() {
     place.victim().args(["--log", "trace"]).arg(&script).run();
     place.victim().args(["--log", "trace"]).input(code.clone()).run();
     let terminal = place.victim().args(["--log", "trace"]).on_terminal(100, 30);
-    terminal.ends_with("Victim>");
+    terminal.ends_with(PROMPT);
     for line in code.lines() {
-        terminal.line(line);
-        terminal.ends_with("Victim>");
+        terminal.run(line);
     }
     terminal.keys(crate::fixture::CTRL_D);
     terminal.leaves(0);
@@ -406,7 +405,7 @@ fn what_is_made_is_for_its_owner_only() {
     place.victim().args(["-c", "1"]).prints("1\n");
     assert!(!place.files().iter().any(|file| file.extension().is_some_and(|name| name == "log")), "no news, no log");
     let terminal = place.victim().on_terminal(80, 24);
-    terminal.ends_with("Victim>").enter("panic()", "panicked").ends_with("Victim>");
+    terminal.ends_with(PROMPT).enter("panic()", "panicked").ends_with(PROMPT);
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     // While it runs: locks, `-wal` and `-shm` are there too.
     let files = eventually("the log", || {

@@ -2,9 +2,7 @@
 
 use admin_shell::event::{CallStart, CommandEnd, CommandStart, EndReason, EventKind, Status};
 
-use crate::fixture::{CTRL_C, CTRL_D, ENTER, Place, TAB, Terminal, UP, bodies};
-
-const PROMPT: &str = "Victim>";
+use crate::fixture::{CTRL_C, CTRL_D, ENTER, PROMPT, Place, TAB, Terminal, UP, bodies};
 
 fn open(place: &Place) -> Terminal {
     // Tall: what scrolls away can not be compared.
@@ -13,21 +11,10 @@ fn open(place: &Place) -> Terminal {
     terminal
 }
 
-/// What stands between the last input and the prompt that waits.
-fn answer(terminal: &Terminal) -> String {
-    let screen = terminal.screen();
-    let last = screen.rfind(PROMPT).expect("a prompt waits");
-    let before = &screen[..last];
-    let typed = before.rfind(PROMPT).expect("a line was typed");
-    before[typed..].split_once('\n').map_or(String::new(), |(_, answer)| answer.to_owned())
-}
-
 #[track_caller]
 fn answers(terminal: &Terminal, line: &str, expected: &str) {
-    let before = terminal.screen().matches(PROMPT).count();
-    terminal.line(line);
-    terminal.until("the next prompt", |screen| screen.matches(PROMPT).count() > before && screen.ends_with(PROMPT));
-    assert_eq!(answer(terminal), expected, "in\n{}", terminal.screen());
+    let answer = terminal.run(line);
+    assert_eq!(answer, expected, "in\n{}", terminal.screen());
 }
 
 #[test]
@@ -94,7 +81,7 @@ fn state_is_kept_from_line_to_line() {
 fn an_input_goes_on_until_it_is_whole() {
     let place = Place::new();
     let terminal = open(&place);
-    terminal.line("let total = 0;").ends_with(PROMPT);
+    terminal.run("let total = 0;");
     terminal.line("for i in 0..4 {").keys("  total += i;").keys(ENTER).line("}");
     terminal.until("the next prompt", |screen| screen.matches(PROMPT).count() == 3 && screen.ends_with(PROMPT));
     answers(&terminal, "total", "6\n");
@@ -122,7 +109,7 @@ fn results_fit_the_terminal() {
     terminal
         .until("a wider table", |screen| screen.contains("a note that is long enough to be cut where the terminal"));
     terminal.resize(20, 30);
-    terminal.line("rows()").until("a prompt after a narrow table", |screen| screen.ends_with(PROMPT));
+    terminal.run("rows()");
     terminal.keys(CTRL_D);
     terminal.leaves(0);
 }
@@ -133,7 +120,7 @@ fn tab_completes() {
     let terminal = open(&place);
     terminal.keys("appe").keys(TAB).shows("Victim> append_nonce");
     terminal.keys(CTRL_C).ends_with(PROMPT);
-    terminal.line("let quantity = 3;").ends_with(PROMPT);
+    terminal.run("let quantity = 3;");
     terminal.keys("quan").keys(TAB).shows("> quantity");
     terminal.keys(ENTER).shows("\n3\n").ends_with(PROMPT);
     terminal.keys(CTRL_D);
@@ -196,7 +183,7 @@ fn control_c_stops_what_runs_and_the_session_lives_on() {
         ("block(1000)", "block begins", Status::Unknown),
     ] {
         // From a clean screen: what stands there from before must not be taken for an answer.
-        terminal.clear(PROMPT);
+        terminal.clear();
         terminal.line(line);
         terminal
             .until(begins, |screen| screen.matches(begins).count() == 2 || screen.lines().any(|line| line == begins));
@@ -221,7 +208,7 @@ fn what_destroys_is_asked_about() {
     place.file("effects", "something\n");
     let terminal = open(&place);
     let ask = |answers: &[&str]| {
-        terminal.clear(PROMPT);
+        terminal.clear();
         terminal
             .line("wipe(\"the file\")")
             .shows("wipe(\"the file\")\n  `wipe` destroys something\nType yes to run it:");
@@ -243,12 +230,12 @@ fn what_destroys_is_asked_about() {
         terminal.until_raw();
     };
     for reason in ["", "  "] {
-        terminal.clear(PROMPT);
+        terminal.clear();
         line("wipe(\"the file\")", "Type yes to run it:");
         line("yes", "Reason, for the record:");
         terminal.line(reason).shows("Not run.").ends_with(PROMPT);
     }
-    terminal.clear(PROMPT);
+    terminal.clear();
     line("wipe(\"the file\")", "Type yes to run it:");
     line("yes", "Reason, for the record:");
     terminal.line("the disk is full").shows("the file is wiped: the disk is full\n").ends_with(PROMPT);
@@ -287,7 +274,7 @@ fn a_secret_is_asked_for_without_echo() {
     terminal.line("ask_secret()").shows("Token:").until_raw();
     terminal.line("hunter2-hunter2").shows("given, 15 characters\n").ends_with(PROMPT);
     answers(&terminal, "echo(\"hunter2-hunter2\")", "hunter2-hunter2\n");
-    terminal.clear(PROMPT).line("ask_secret()").shows("Token:").until_raw();
+    terminal.clear().line("ask_secret()").shows("Token:").until_raw();
     terminal.keys("half").keys(CTRL_C).shows("not given\n").ends_with(PROMPT);
     terminal.keys(CTRL_D);
     terminal.leaves(0);
@@ -316,9 +303,9 @@ fn colours_are_for_those_who_want_them() {
         terminal.keys(CTRL_D);
         terminal.leaves(0).out.contains("\x1b[1m\x1b[91m")
     };
-    let plain = colours(place.victim().arg("--no-color").on_terminal(80, 24));
-    let unwanted = colours(place.victim().env("NO_COLOR", "1").on_terminal(80, 24));
-    let coloured = colours(place.victim().on_terminal(80, 24));
+    let plain = colours(place.victim().env("NO_COLOR", "").arg("--no-color").on_terminal(80, 24));
+    let unwanted = colours(place.victim().on_terminal(80, 24));
+    let coloured = colours(place.victim().env("NO_COLOR", "").on_terminal(80, 24));
     assert_eq!((plain, unwanted, coloured), (false, false, true));
 }
 

@@ -15,7 +15,7 @@ use std::{
 
 use admin_shell::{
     Adapter, AdminShell, Approved, Callback, Command, Cx, EndReason, Helpers, Next, Outcome, Policy, Request, Result,
-    Secret, Shell, Verdict, WhenUnrecorded,
+    Rule, Secret, Shell, Verdict, WhenUnrecorded,
 };
 use serde::Serialize;
 
@@ -55,6 +55,9 @@ impl AdminShell for Victim {
     const VERSION: Option<&'static str> = Some("1.2.3");
 
     fn helpers(helpers: &mut Helpers<Self>) {
+        if asked("VICTIM_ERROR", "helpers") {
+            helpers.read("eval", "Has a name that no helper can have.").run(rows);
+        }
         helpers.read("rows", "Some records.").run(rows);
         helpers.read("count", "How often `bump` was called.").run(count);
         helpers.read("echo", "Answers what it is given.").param("value", "Anything.").run(echo);
@@ -76,6 +79,11 @@ impl AdminShell for Victim {
         helpers.write("bump", "Counts.").run(bump);
         helpers.write("append_nonce", "Appends a line to the file.").param("nonce", "The line.").run(append_nonce);
         helpers.destroy("wipe", "Empties the file.").param("what", "What to wipe.").default("everything").run(wipe);
+    }
+
+    fn redact(&self) -> Vec<Rule> {
+        trouble("redact").expect("asked to fail in redact");
+        Vec::new()
     }
 
     fn prompt(&self) -> String {
