@@ -47,6 +47,19 @@ pub(super) fn register(engine: &mut Engine, stage: &Arc<Stage>) {
     engine.register_fn("sleep", move |time: ImmutableString| -> Returned { sleep(&at, &time) });
 }
 
+/// The same for a name without parentheses; `None` for any other name.
+pub(super) fn bare(stage: &Stage, name: &str) -> Option<Returned> {
+    match name {
+        "help" => {
+            stage.show_help(None);
+            Some(Ok(Dynamic::UNIT))
+        }
+        "session" => Some(Ok(value::from_json(stage.session(), &stage.orders))),
+        "exit" => Some(exit(stage, &Dynamic::from(0_i64))),
+        _ => None,
+    }
+}
+
 fn exit(stage: &Stage, code: &Dynamic) -> Returned {
     let code = code.as_int().ok().and_then(|code| i32::try_from(code).ok()).filter(|code| (0..=255).contains(code));
     let Some(code) = code else { return Err("`exit` wants an integer from 0 to 255".into()) };

@@ -65,9 +65,12 @@ impl Doing {
 
 #[test]
 fn control_d_and_exit() {
-    for (line, code, reason) in
-        [("", 0, EndReason::Eof), ("exit()", 0, EndReason::Exit), ("exit(3)", 3, EndReason::Exit)]
-    {
+    for (line, code, reason) in [
+        ("", 0, EndReason::Eof),
+        ("exit()", 0, EndReason::Exit),
+        ("exit", 0, EndReason::Exit),
+        ("exit(3)", 3, EndReason::Exit),
+    ] {
         let place = Place::new();
         let terminal = open(&place);
         if line.is_empty() {

@@ -5,15 +5,17 @@
 //!
 //! Nothing here sleeps to let something happen; it polls, with a deadline that only a broken program reaches.
 
+pub(crate) mod random;
 mod terminal;
 
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     io::{Read, Write},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
-    sync::OnceLock,
+    sync::{Mutex, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -132,6 +134,14 @@ impl Place {
         sessions
     }
 
+    /// The sessions that are not among these; the newest page is enough for what a test has just done.
+    #[track_caller]
+    pub(crate) fn sessions_since(&self, known: &BTreeSet<SessionId>) -> Vec<SessionRecord> {
+        let newest = self.ask(async |journal| journal.sessions(&Filter::default(), &Page::default()).await);
+        let records = newest.expect("the journal is read").records;
+        records.into_iter().filter(|session| !known.contains(&session.session_id)).collect()
+    }
+
     /// The same where there may be no journal at all.
     #[track_caller]
     pub(crate) fn sessions_if_any(&self) -> Vec<SessionRecord> {
@@ -191,6 +201,21 @@ pub(crate) fn ask<T>(database: &Path, question: impl AsyncFnOnce(&SqliteJournal)
         journal.close().await;
         answer
     })
+}
+
+/// How many of something: by default as many as a quick run can afford, more when a variable says so.
+pub(crate) fn many(variable: &str, usually: u32) -> u32 {
+    std::env::var(variable).map_or(usually, |number| number.parse().expect("a number"))
+}
+
+/// The journal has no fault.
+#[track_caller]
+pub(crate) fn verify(database: &Path) {
+    let report = match ask(database, async |journal| journal.verify(None).await) {
+        Err(error) if error.to_string().contains("not there yet") => return,
+        report => report.expect("the journal is read"),
+    };
+    assert!(report.faults.is_empty(), "{:#?}", report.faults);
 }
 
 /// All events of a stream.
@@ -412,12 +437,13 @@ impl Ran {
 /// The path of an example, built when it is missing or older than what it is made of: `cargo test --test it` builds no
 /// examples, and a stale one would be tested silently.
 pub(crate) fn program(name: &str) -> PathBuf {
-    static BUILT: OnceLock<()> = OnceLock::new();
+    static LOOKED_AT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let test = std::env::current_exe().expect("this program has a path");
     let target = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps").to_owned();
     let path = target.join("examples").join(name);
-    if !is_current(&path) {
-        BUILT.get_or_init(|| build_examples(&target));
+    let mut looked_at = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner);
+    if looked_at.insert(name.to_owned()) && !is_current(&path) {
+        build_examples(&target);
     }
     assert!(path.exists(), "there is no example {name}");
     path

@@ -1,5 +1,7 @@
 //! The integration tests, in one binary: one module a subject.
 
+mod crash;
+mod crowd;
 mod ends;
 mod events;
 mod fixture;
