@@ -9,3 +9,4 @@ mod journal;
 mod modes;
 mod prompt;
 mod redact;
+mod trouble;
