@@ -219,14 +219,14 @@ impl Writer {
         }
         if let Some(site) = &self.site {
             let there = site.identity();
-            if there.is_none() || (slot.connection.is_some() && there != slot.identity) {
+            // Also without a connection: another journal at this path does not know the sessions that are open here.
+            if there.is_none() || there != slot.identity {
                 slot.connection = None;
                 return Err(site.unusable("it was moved, deleted or replaced while it was open"));
             }
             if slot.connection.is_none() {
                 let opened = self.options.connect().await.map_err(|error| translate(&error, &site.path))?;
                 slot.connection = Some(opened);
-                slot.identity = there;
             }
         }
         slot.interrupted = true;
