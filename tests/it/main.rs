@@ -4,6 +4,7 @@ mod crash;
 mod crowd;
 mod ends;
 mod events;
+mod examples;
 mod fixture;
 mod journal;
 mod modes;
