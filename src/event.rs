@@ -24,7 +24,7 @@ pub use body::{
     Failure, Gap, Mode, Observation, ReadTotal, SessionEnd, SessionStart, Status, User,
 };
 pub use id::{JournalId, SessionId, StreamId};
-pub use rule::Invalid;
-pub(crate) use rule::{MAX_EVENT_BYTES, check_component_name, check_reason, check_timestamp, normalise, shorten};
+pub use rule::{Invalid, check_reason};
+pub(crate) use rule::{MAX_EVENT_BYTES, check_component_name, check_timestamp, normalise, shorten};
 pub use schema::{schema, schema_names};
 pub use seal::{Draft, Event, EventKind, Hash, Place};

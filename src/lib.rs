@@ -69,6 +69,7 @@ pub use policy::{Approval, Approved, Approver, Origin, Policy, Request, Verdict}
 pub use recorder::WhenUnrecorded;
 pub use redact::Rule;
 pub use render::Width;
+pub use repl::terminal_width;
 pub use session::{Candidate, Check, Command, Console, Failure, Next, Outcome, Question, Session, Source};
 pub use shell::{Adapter, AdminShell, Shell, main, main_with};
 pub use spec::{Effect, Param, Registry, Spec};

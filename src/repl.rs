@@ -14,6 +14,7 @@ pub(crate) mod terminal;
 
 use std::{io::Read as _, path::PathBuf};
 
+pub use self::terminal::width as terminal_width;
 pub(crate) use self::{
     complete::complete as complete_line,
     help::text as help_text,
