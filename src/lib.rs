@@ -42,10 +42,12 @@
 //! | `repl` | the prompt; its `editor` is the only module that names rustyline |
 //! | [`recorder`] | from a shell into the journal |
 //! | [`journal`] | the store of events, its projection, verification and retention |
+//! | [`analytics`] | what the record says when it is looked at as a whole; pure |
 //! | [`render`] | values as text |
 //! | [`config`] | layered configuration and directories |
 //! | [`testing`] | for tests of shells; feature `testing` |
 
+pub mod analytics;
 pub mod config;
 pub mod console;
 pub mod event;

@@ -1,7 +1,7 @@
 //! From what somebody typed to the one session that it names.
 
 use admin_shell::{
-    event::StreamId,
+    event::{SessionId, StreamId},
     journal::{Found, Journal, SessionRecord, SqliteJournal},
 };
 
@@ -9,7 +9,10 @@ use crate::exit::Stop;
 
 /// The session that an id or the beginning of one names.
 pub(crate) async fn session(journal: &SqliteJournal, typed: &str) -> Result<SessionRecord, Stop> {
-    let prefix = prefix(typed)?;
+    let prefix = SessionId::prefix(typed);
+    if prefix.is_empty() {
+        return Err(Stop::Usage("ID: must not be empty".to_owned()));
+    }
     match journal.find(&prefix).await? {
         Found::One(record) => Ok(*record),
         Found::Many(candidates) => {
@@ -36,27 +39,4 @@ pub(crate) async fn stream(journal: &SqliteJournal, typed: &str) -> Result<Strea
         return Ok(journal.id().clone().into());
     }
     typed.parse().map_err(|_| Stop::NotFound(format!("no journal's stream is named `{typed}`: give the whole id")))
-}
-
-/// As ids are written: with `sess_`, in lower case.
-fn prefix(typed: &str) -> Result<String, Stop> {
-    let id = typed.trim().to_ascii_lowercase();
-    if id.is_empty() {
-        return Err(Stop::Usage("ID: must not be empty".to_owned()));
-    }
-    let has_prefix = id.starts_with("sess_") || "sess_".starts_with(&id);
-    Ok(if has_prefix { id } else { format!("sess_{id}") })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_prefix_may_be_left_out() {
-        for (typed, expected) in [("sess_01K", "sess_01k"), ("01k", "sess_01k"), ("sess", "sess"), (" s", "s")] {
-            assert_eq!(prefix(typed).unwrap(), expected);
-        }
-        assert!(prefix(" ").is_err());
-    }
 }
