@@ -21,8 +21,6 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::console::{At, Console, Failure, Question};
-pub use input::Source;
-pub(crate) use life::{Hooks, Leaving};
 use crate::{
     event::{CommandEnd, EventKind, SessionId, Status},
     helper::SessionInfo,
@@ -31,6 +29,8 @@ use crate::{
     script::{Arguments, Evaluated, Interpreter, Job, Run, Setting, parse_command_style},
     spec::Registry,
 };
+pub use input::Source;
+pub(crate) use life::{Hooks, Leaving};
 
 /// A command as hooks see it.
 #[derive(Clone, Debug)]
@@ -246,9 +246,10 @@ impl Session {
         let mut notes = Vec::new();
         let admitted = match (prepared.job, &intent) {
             (Err(failure), _) => Err((Status::Error, failure)),
-            (_, Err(because)) if self.0.when_unrecorded == WhenUnrecorded::RefuseAll => {
-                Err((Status::Refused, Failure::new("unrecorded", format!("nothing runs that can not be recorded: {because}"))))
-            }
+            (_, Err(because)) if self.0.when_unrecorded == WhenUnrecorded::RefuseAll => Err((
+                Status::Refused,
+                Failure::new("unrecorded", format!("nothing runs that can not be recorded: {because}")),
+            )),
             (Ok(job), _) => match hooks.before(&command).await {
                 Ok(Next::Go) => Ok(job),
                 Ok(Next::Note(note)) => {
@@ -256,13 +257,19 @@ impl Session {
                     Ok(job)
                 }
                 Ok(Next::Refuse { because }) => Err((Status::Refused, Failure::new("refused", because))),
-                Err(error) => Err((Status::Refused, Failure::new("refused", format!("the check before the command failed: {error:#}")))),
+                Err(error) => Err((
+                    Status::Refused,
+                    Failure::new("refused", format!("the check before the command failed: {error:#}")),
+                )),
             },
         };
         let run = Run::new(setting, number, prepared.origin, recorded, token, console);
         let evaluated = match admitted {
             Ok(job) => interpreter.perform(run, job).await.unwrap_or_else(|| {
-                Evaluated::failed(Status::Error, Failure::new("internal", "the interpreter is gone: leave and start again"))
+                Evaluated::failed(
+                    Status::Error,
+                    Failure::new("internal", "the interpreter is gone: leave and start again"),
+                )
             }),
             Err((status, failure)) => Evaluated::failed(status, failure),
         };
@@ -274,10 +281,10 @@ impl Session {
             command: number,
             status: evaluated.status,
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-            error: evaluated.failure.as_ref().map(|failure| crate::event::Failure {
-                kind: failure.kind.clone(),
-                message: failure.message.clone(),
-            }),
+            error: evaluated
+                .failure
+                .as_ref()
+                .map(|failure| crate::event::Failure { kind: failure.kind.clone(), message: failure.message.clone() }),
             reads: evaluated.reads,
             output_bytes: evaluated.output_bytes,
             output_digest: evaluated.output_digest,
