@@ -22,10 +22,11 @@ const LOOK: usize = 64;
 /// Finds the values of names that mean a secret.
 pub(super) fn find(text: &str, spans: &mut Spans) {
     let bytes = text.as_bytes();
-    let mut scan = Scan { text, bytes, spans, bracket_end: 0 };
+    let mut scan = Scan { text, bytes, spans, bracket_end: 0, in_string: false };
     let mut at = 0;
     while at < bytes.len() {
         if !is_name(bytes[at]) {
+            scan.pass(at, at + 1);
             at += 1;
             continue;
         }
@@ -33,7 +34,9 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
         while at < bytes.len() && is_name(bytes[at]) {
             at += 1;
         }
-        at = scan.name(start, at).max(at);
+        let next = scan.name(start, at).max(at);
+        scan.pass(at, next);
+        at = next;
     }
 }
 
@@ -72,6 +75,8 @@ struct Scan<'t, 's> {
     spans: &'s mut Spans,
     /// The strings before this place were taken by a bracket around them.
     bracket_end: usize,
+    /// Whether an odd number of quotation marks stands before on this line.
+    in_string: bool,
 }
 
 impl Scan<'_, '_> {
@@ -87,6 +92,26 @@ impl Scan<'_, '_> {
         at + self.bytes[at.min(self.bytes.len())..].iter().take_while(|byte| set.contains(byte)).count()
     }
 
+    /// Keeps count of quotation marks on the way.
+    fn pass(&mut self, start: usize, end: usize) {
+        for at in start..end {
+            match self.bytes[at] {
+                b'\n' => self.in_string = false,
+                b'"' if at == 0 || self.bytes[at - 1] != b'\\' => self.in_string = !self.in_string,
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether the mark here ends a label: `print("Password: ")`, `"password: " + x`.
+    fn closes_label(&self, at: usize, quoted: bool) -> bool {
+        let next = self.skip(at + 1, b" \t");
+        self.in_string
+            && !quoted
+            && self.byte(at) == Some(b'"')
+            && self.byte(next).is_none_or(|byte| matches!(byte, b')' | b'+' | b',' | b';' | b']' | b'}' | b'\n'))
+    }
+
     /// Reads one name; answers where to go on.
     fn name(&mut self, start: usize, end: usize) -> usize {
         let before = start.checked_sub(1).and_then(|before| self.byte(before));
@@ -98,7 +123,7 @@ impl Scan<'_, '_> {
         if before == Some(b'<') && self.byte(end) == Some(b'>') {
             return self.value(end + 1, How { class, by: By::Element, glued: true, code: false });
         }
-        if let Some((at, by)) = self.sign(close) {
+        if let Some((at, by)) = self.sign(close).or_else(|| self.owner(close, class)) {
             let mut value = self.skip(at, b" \t");
             if by != By::Colon || quoted.is_some() {
                 let line = self.skip(value, b" \t\r\n");
@@ -106,8 +131,20 @@ impl Scan<'_, '_> {
                     value = line;
                 }
             }
+            if self.closes_label(value, quoted.is_some()) {
+                return value;
+            }
             let how = How { class, by, glued: value == at, code: self.is_declared(start) };
+            if how.glued
+                && by == By::Equals
+                && let Some(end) = self.fenced(value, before)
+            {
+                return self.take(value, end, end);
+            }
             return self.value(value, how);
+        }
+        if self.byte(end) == Some(b'(') && self.is_setter(start, end) {
+            return self.arguments(end);
         }
         let space = self.skip(close, b" \t");
         let how = How { class, by: By::Space, glued: false, code: false };
@@ -119,6 +156,16 @@ impl Scan<'_, '_> {
             let argument = self.skip(space + 1, b" \t\r\n");
             if Quote::open(self.bytes, argument).is_some() {
                 return self.value(argument, how);
+            }
+        }
+        // `the password is "…"`, `the password is hunter2`; not `the password is required`.
+        if class == Class::Password
+            && let Some(verb) = ["is ", "was "].iter().find(|verb| self.starts(space, verb))
+        {
+            let said = space + verb.len();
+            let word = self.bytes[said..].iter().take(LOOK).take_while(|byte| !byte.is_ascii_whitespace());
+            if Quote::open(self.bytes, said).is_some() || word.clone().any(u8::is_ascii_digit) {
+                return self.value(said, how);
             }
         }
         // `IDENTIFIED BY PASSWORD '…'`, `invalid password "…"`; not `unexpected token ")"`.
@@ -175,6 +222,8 @@ impl Scan<'_, '_> {
             ("!=", By::Comparison),
             ("=>", By::Equals),
             ("->", By::Equals),
+            ("<-", By::Equals),
+            ("→", By::Equals),
             ("??=", By::Equals),
             ("||=", By::Equals),
             ("+=", By::Equals),
@@ -195,6 +244,49 @@ impl Scan<'_, '_> {
             return Some((at + 1, By::Colon));
         }
         (self.byte(at) == Some(b'?') && self.byte(at + 1) == Some(b':')).then_some((at + 2, By::Colon))
+    }
+
+    /// `password for ada: …`, `password of "ada" = …`.
+    fn owner(&self, at: usize, class: Class) -> Option<(usize, By)> {
+        let word = [" for ", " of "].iter().find(|word| self.starts(at, word)).filter(|_| class == Class::Password)?;
+        let quoted = b"\"'`@";
+        let start = self.skip(at + word.len(), quoted);
+        let length = self.bytes[start..].iter().take(LOOK).take_while(|&&byte| is_name(byte) || byte == b'@').count();
+        self.sign(self.skip(start + length, quoted))
+    }
+
+    /// Where the value of `"password=two words"` or `;Password=two words;` ends: what stands around it says so.
+    fn fenced(&self, at: usize, before: Option<u8>) -> Option<usize> {
+        let fence = before.filter(|byte| matches!(byte, b'"' | b'\'' | b'`' | b';'))?;
+        let ends = |byte: u8| matches!(byte, b'"' | b'\'' | b'`' | b'\n' | b'\\' | b';' | b'&' | b'=' | b'$' | b'<');
+        let length = self.bytes[at..].iter().take(4 * LOOK).position(|&byte| ends(byte))?;
+        (length > 0 && self.bytes[at + length] == fence).then_some(at + length)
+    }
+
+    /// `set_password`, `with_token`: what is called is what is set.
+    fn is_setter(&self, start: usize, end: usize) -> bool {
+        let verb = self.text[start..end].rsplit('.').next().unwrap_or_default();
+        ["set", "change", "update", "with", "use"].iter().any(|known| {
+            let rest = verb.strip_prefix(known);
+            rest.is_some_and(|rest| rest.starts_with('_') || rest.starts_with(|c: char| c.is_ascii_uppercase()))
+        })
+    }
+
+    /// Masks the strings of `set_password("ada", "…")`: all but the first, which says whose; the first when it is alone.
+    fn arguments(&mut self, open: usize) -> usize {
+        let mut strings: Vec<(usize, usize)> = Vec::new();
+        let mut at = open + 1;
+        while strings.len() < 8 {
+            at = self.skip(at, b" \t\r\n,");
+            let Some(quote) = Quote::open(self.bytes, at) else { break };
+            let (end, after) = quote.close(self.bytes);
+            strings.push((quote.start, end));
+            at = after;
+        }
+        for &(start, end) in &strings[usize::from(strings.len() > 1)..] {
+            self.take(start, end, end);
+        }
+        at.max(open + 1)
     }
 
     /// Whether a quoted name is the first argument of a call that sets something, or of a bare tuple.

@@ -51,7 +51,7 @@ const PASS_PREFIXES: &[&str] = &[
 const PAIRS: &[(&str, Class, &[&str])] = &[
     ("key", Token, &[
         "access", "account", "admin", "aes", "anthropic", "api", "app", "application", "auth", "client", "consumer",
-        "decryption", "deploy", "encryption", "gpg", "hmac", "integration", "jwt", "license", "master", "openai",
+        "decryption", "deploy", "encryption", "gpg", "hmac", "integration", "jwt", "licence", "license", "master", "openai",
         "pgp", "private", "publishable", "rsa", "sas", "secret", "service", "shared", "signing", "ssh", "ssl",
         "storage", "stripe", "subscription", "tls", "wallet", "webhook",
     ]),

@@ -15,7 +15,7 @@ const NO_VALUE: &[&str] = &[
 const PROSE: &[&str] = &[
     "a", "an", "and", "are", "array", "bool", "boolean", "can", "cannot", "did", "does", "expected", "expired",
     "failed", "for", "from", "has", "have", "if", "in", "incorrect", "int", "integer", "invalid", "is", "it",
-    "malformed", "may", "mismatch", "missing", "must", "not", "number", "object", "of", "optional", "or", "please",
+    "malformed", "may", "mismatch", "missing", "must", "not", "number", "object", "of", "ok", "optional", "or", "please",
     "refused", "rejected", "required", "shall", "should", "string", "str", "text", "that", "the", "this", "to",
     "too", "unexpected", "unknown", "value", "wants", "was", "when", "will", "with", "wrong",
 ];
@@ -111,7 +111,8 @@ pub(super) fn is_prose(word: &str) -> bool {
 
 /// Whether text is a type: `&'static str`, `Option<String>`.
 pub(super) fn is_type(text: &str) -> bool {
-    let text = text.trim().trim_end_matches([',', ')', ';']).trim_start_matches('&').trim_start_matches("'static ");
+    let text =
+        text.trim().trim_end_matches([',', ')', ';', '?']).trim_start_matches('&').trim_start_matches("'static ");
     let (head, rest) = text.split_at(text.find('<').unwrap_or(text.len()));
     TYPES.contains(&head) && (rest.is_empty() || rest.ends_with('>'))
 }

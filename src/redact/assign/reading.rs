@@ -17,11 +17,13 @@ impl Scan<'_, '_> {
     /// Reads the value of a secret name and masks it; answers where to go on.
     pub(super) fn value(&mut self, at: usize, how: How) -> usize {
         let at = if self.starts(at, "/*") {
-            let end = self.text[at..].find("*/").map_or(at, |end| at + end + 2);
+            let comment = &self.text[at..floor(self.text, at + 4 * LOOK)];
+            let end = comment.find("*/").map_or(at, |end| at + end + 2);
             self.skip(end, b" \t\r\n")
         } else {
             at
         };
+        let at = self.skip_tags(at);
         if how.by == By::Element {
             let end = at + self.bytes[at..].iter().position(|&byte| byte == b'<').unwrap_or(0);
             return self.take(at, end, end);
@@ -42,8 +44,23 @@ impl Scan<'_, '_> {
         }
     }
 
+    /// Words that stand before a value: `new String("…")`, `!!str "…"`. A few: a loop, because a value may hold nothing else.
+    fn skip_tags(&self, at: usize) -> usize {
+        let mut at = at;
+        for _ in 0..3 {
+            let length = self.bytes[at..].iter().take(LOOK).take_while(|byte| !byte.is_ascii_whitespace()).count();
+            let tag = &self.bytes[at..at + length];
+            let next = self.skip(at + length, b" ");
+            if next == at + length || !(tag.starts_with(b"!") || matches!(tag, b"new" | b"await")) {
+                break;
+            }
+            at = next;
+        }
+        at
+    }
+
     /// Masks a range unless it is a placeholder.
-    fn take(&mut self, start: usize, end: usize, next: usize) -> usize {
+    pub(super) fn take(&mut self, start: usize, end: usize, next: usize) -> usize {
         if start < end && !value::is_placeholder(&self.text[start..end]) {
             self.spans.add(start..end);
         }
@@ -168,6 +185,12 @@ impl Scan<'_, '_> {
         {
             return self.value(next, How { by: By::Equals, ..how });
         }
+        // Before the word is measured: a call holds other names, and measuring it again for each would take for ever.
+        if (how.class != Class::Header || how.by != By::Colon)
+            && let Some(open) = self.call(at)
+        {
+            return if value::is_wrapper(&self.text[at..open]) { self.bracket(open) } else { open };
+        }
         let first = &self.text[at..self.word_end(at)];
         if matches!(how.by, By::Colon | By::Space) && value::is_prose(first) {
             return at + first.len();
@@ -182,9 +205,6 @@ impl Scan<'_, '_> {
             how.by == By::Colon && value::is_type(word) || value::is_number(word) && !value::is_pin(how.class, word);
         if word.is_empty() || no_secret {
             return end;
-        }
-        if let Some(open) = self.call(start) {
-            return if value::is_wrapper(&self.text[start..open]) { self.bracket(open) } else { open };
         }
         let field = word.contains('.') && value::is_identifier(word) && name::is_secret(word) && !how.glued;
         // `PWD=/home/ada` is where a shell stands.
