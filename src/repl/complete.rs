@@ -89,7 +89,7 @@ pub(crate) fn wants_values<'a>(line: &'a str, at: usize, registry: &'a Registry)
         Inside::Code | Inside::Comment | Inside::Raw => return None,
     };
     // Of `"run_" + suffix` nothing is known; the quote that opens a string is not part of its content.
-    if cursor.before_word(line).trim_end_matches(['"', '`']) != "" {
+    if !cursor.before_word(line).trim_end_matches(['"', '`']).is_empty() {
         return None;
     }
     let (spec, param) = parameter(&cursor, registry)?;

@@ -216,8 +216,7 @@ impl Highlighter for Assistant {
             return Cow::Borrowed(line);
         }
         // Pasted text and recalled lines may hold anything. One character for one: rustyline counts columns itself.
-        let shown = |c: char| if is_clean(c.encode_utf8(&mut [0; 4])) { c } else { char::REPLACEMENT_CHARACTER };
-        Cow::Owned(line.chars().map(shown).collect())
+        Cow::Owned(line.chars().map(picture).collect())
     }
 
     fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
@@ -225,6 +224,19 @@ impl Highlighter for Assistant {
     }
 }
 
+/// The character, or a picture of one that a terminal would obey.
+fn picture(c: char) -> char {
+    match c {
+        '\0'..='\u{1f}' if c != '\n' && c != '\t' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(c),
+        '\u{7f}' => '␡',
+        c if !is_clean(c.encode_utf8(&mut [0; 4])) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    }
+}
+
 fn is_clean(text: &str) -> bool {
     visible(text) == text
 }
+
+#[cfg(test)]
+mod tests;
