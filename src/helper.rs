@@ -23,7 +23,7 @@ pub(crate) use context::{CallCx, Ended, FromHelper};
 pub use context::{Callback, Cx, Progress, SessionInfo};
 pub use convert::{Answer, Arg, Arguments, Handle, Json, Output, Problem, Reply, Rows, Secret};
 pub use error::HelperError;
-pub(crate) use error::one_of;
+
 pub use registrar::{Asks, Helper, Helpers, Plain};
 pub use signature::Signature;
 pub use timespan::Timespan;

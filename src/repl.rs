@@ -15,7 +15,7 @@ pub(crate) mod terminal;
 use std::{io::Read as _, path::PathBuf};
 
 pub(crate) use self::{
-    complete::complete as complete_line,
+    complete::Completion,
     help::text as help_text,
     show::{Banner, Look, first_helpers},
 };
