@@ -3,7 +3,7 @@
 //! The embedded engine ([`crate::Embedded`]) is the first implementation; engines over the network are the reason that
 //! this is a trait. It speaks of runs only: nothing here knows of processes, databases or workers.
 
-mod error;
+pub(crate) mod error;
 
 use std::fmt;
 

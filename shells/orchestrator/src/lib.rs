@@ -15,11 +15,11 @@
 //! - What a run started is gone before the run starts again.
 //! - Output is bounded: a program that floods costs its own history, never the disk or the memory.
 
-//pub mod embedded;
+pub mod embedded;
 pub mod engine;
 pub mod process;
 pub mod run;
 
-//pub use embedded::{Embedded, Options};
+pub use embedded::{Embedded, Options};
 pub use engine::{Engine, EngineError, State};
 pub use run::{Active, Change, Failure, Run, RunId, Status, Submission};

@@ -1,1 +1,3 @@
+//! The program `orchestrator-shell`.
+
 fn main() {}

@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 
 use crate::run::RunId;
 
-pub use capture::{Capture, Segment, Stream, listen};
+pub use capture::{Capture, Segment, Stream, Taken, listen};
 pub use family::{Family, Identity, Reach, Stopped};
 
 /// The variable that tells a program, and everything that it starts, which run it belongs to.

@@ -38,6 +38,29 @@ pub struct Segment {
     pub bytes: Vec<u8>,
 }
 
+/// What a program wrote since the last time somebody took it.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// The pieces that were kept, in order.
+    pub segments: Vec<Segment>,
+    /// How many bytes were written to standard output and to standard error, kept or not.
+    pub written: [u64; 2],
+}
+
+impl Taken {
+    /// Whether the program wrote nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.written == [0; 2]
+    }
+
+    /// How many bytes were kept.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.segments.iter().map(|segment| segment.bytes.len()).sum()
+    }
+}
+
 /// The output that waits to be stored. A cheap clone.
 #[derive(Clone, Debug)]
 pub struct Capture {
@@ -49,7 +72,7 @@ pub struct Capture {
 struct Held {
     segments: VecDeque<Segment>,
     waiting: [usize; 2],
-    total: [u64; 2],
+    written: [u64; 2],
     tail: VecDeque<u8>,
 }
 
@@ -63,7 +86,7 @@ impl Capture {
     /// Takes a piece in.
     pub fn push(&self, stream: Stream, bytes: &[u8]) {
         let mut held = self.lock();
-        held.total[stream as usize] += bytes.len() as u64;
+        held.written[stream as usize] += bytes.len() as u64;
         if stream == Stream::Err {
             held.tail.extend(bytes);
             let surplus = held.tail.len().saturating_sub(TAIL);
@@ -81,16 +104,10 @@ impl Capture {
 
     /// Gives away what waits.
     #[must_use]
-    pub fn take(&self) -> Vec<Segment> {
+    pub fn take(&self) -> Taken {
         let mut held = self.lock();
         held.waiting = [0; 2];
-        held.segments.drain(..).collect()
-    }
-
-    /// How much the program wrote to each stream so far: standard output, standard error.
-    #[must_use]
-    pub fn totals(&self) -> [u64; 2] {
-        self.lock().total
+        Taken { segments: held.segments.drain(..).collect(), written: std::mem::take(&mut held.written) }
     }
 
     /// The last line of the standard error that is not blank.
@@ -150,7 +167,7 @@ mod tests {
         for (stream, piece) in [(Stream::Out, "a"), (Stream::Out, "b"), (Stream::Err, "c"), (Stream::Out, "d")] {
             capture.push(stream, piece.as_bytes());
         }
-        let pieces: Vec<_> = capture.take().into_iter().map(|segment| String::from_utf8(segment.bytes).unwrap()).collect();
+        let pieces: Vec<_> = capture.take().segments.into_iter().map(|segment| String::from_utf8(segment.bytes).unwrap()).collect();
         assert_eq!(pieces, ["ab", "c", "d"]);
         assert!(capture.take().is_empty());
     }
@@ -162,13 +179,13 @@ mod tests {
             capture.push(Stream::Out, format!("{number}\n").as_bytes());
             capture.push(Stream::Err, b"!");
         }
-        let segments = capture.take();
+        let Taken { segments, written } = capture.take();
         assert!(segments.len() <= PIECES + 1);
         let out = text(&segments, Stream::Out);
         assert_eq!(out.len(), 1000);
         assert!(out.ends_with("9998\n9999\n"), "{out}");
         assert_eq!(text(&segments, Stream::Err).len(), 1000);
-        assert_eq!(capture.totals(), [48_890, 10_000]);
+        assert_eq!(written, [48_890, 10_000]);
     }
 
     #[test]

@@ -1,0 +1,8 @@
+//! The engine with real processes and real files. Nothing here measures time: everything waits until it is so, generously.
+
+mod bench;
+mod life;
+mod output;
+mod recovery;
+mod shared;
+mod stopping;
