@@ -134,7 +134,8 @@ impl Inner {
             let store = Store::new(pool, self.options.waits);
             recovery::sweep(&store, &self.leases(), self.options.grace).await?;
             let mut seen = self.seen.lock().await;
-            *seen = store.runs(Wanted::ALL).await?.into_iter().map(|run| (run.id, (run.status, run.attempts))).collect();
+            *seen =
+                store.runs(Wanted::ALL).await?.into_iter().map(|run| (run.id, (run.status, run.attempts))).collect();
             self.become_(State::Open);
             Ok(store)
         });

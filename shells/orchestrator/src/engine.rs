@@ -80,8 +80,11 @@ impl Wanted {
     pub const ALL: Self = Self { statuses: &[], gone_wrong: GoneWrong::Any, limit: u32::MAX };
 
     /// The runs that are not at their end.
-    pub const ACTIVE: Self =
-        Self { statuses: &[Status::Queued, Status::Running, Status::Retrying], gone_wrong: GoneWrong::Any, limit: u32::MAX };
+    pub const ACTIVE: Self = Self {
+        statuses: &[Status::Queued, Status::Running, Status::Retrying],
+        gone_wrong: GoneWrong::Any,
+        limit: u32::MAX,
+    };
 
     /// The latest failures: runs that failed or timed out, and those that wait to be tried again.
     #[must_use]

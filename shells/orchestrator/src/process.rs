@@ -52,7 +52,10 @@ impl Launch<'_> {
     /// What the operating system said; a missing directory is told from a missing program.
     pub fn start(&self) -> io::Result<Child> {
         if !self.cwd.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, format!("its directory {} is not there", self.cwd.display())));
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("its directory {} is not there", self.cwd.display()),
+            ));
         }
         let mut command = Command::new(self.program);
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_private(name)) {

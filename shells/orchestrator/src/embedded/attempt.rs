@@ -19,12 +19,7 @@ use crate::{
     run::{Run, RunId},
 };
 
-use super::{
-    queue::Ticket,
-    store::Held,
-    verdict::End,
-    worker::Worker,
-};
+use super::{queue::Ticket, store::Held, verdict::End, worker::Worker};
 
 /// How often output is stored.
 const FLUSH: Duration = Duration::from_millis(500);
@@ -44,7 +39,8 @@ impl Worker {
     /// The attempt is a task of its own: apalis drops what it carries when its database fails, and a program must not be lost with it.
     pub(crate) async fn carry_out(self: Arc<Self>, ticket: Ticket) -> Result<(), EngineError> {
         if self.leaving().is_cancelled() {
-            return Err(EngineError::Closed);
+            // Keeps the ticket until the queue is cut off, which puts it back.
+            std::future::pending::<()>().await;
         }
         let (worker, run) = (Arc::clone(&self), ticket.run.clone());
         let attempt = self.attempts.spawn(async move { worker.attempt(&ticket).await });
@@ -69,7 +65,13 @@ impl Worker {
         if self.leaving().is_cancelled() {
             return (End::Left, None);
         }
-        let launch = Launch { run: &run.id, attempt: run.attempts, program: &run.program, args: &run.args, cwd: Path::new(&run.cwd) };
+        let launch = Launch {
+            run: &run.id,
+            attempt: run.attempts,
+            program: &run.program,
+            args: &run.args,
+            cwd: Path::new(&run.cwd),
+        };
         let mut child = match launch.start() {
             Ok(child) => child,
             Err(error) => return (End::Unstartable(error.to_string()), None),
@@ -154,7 +156,9 @@ impl Worker {
                     tracing::error!(run = %held.id, attempt = held.attempt, %end, "a run was taken from this worker while it ran");
                     return Ok(());
                 }
-                Err(error) if self.leaving().is_cancelled() && begun.elapsed() > Duration::from_secs(2) => return Err(error),
+                Err(error) if self.leaving().is_cancelled() && begun.elapsed() > Duration::from_secs(2) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     self.report(Some(&error));
                     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -33,7 +33,12 @@ pub(crate) async fn open(database: &Path) -> Result<SqlitePool, EngineError> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY);
-    let pool = SqlitePoolOptions::new().max_connections(4).acquire_timeout(BUSY).connect_with(options).await.doing("opening it")?;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(BUSY)
+        .connect_with(options)
+        .await
+        .doing("opening it")?;
     migrations().run(&pool).await.doing("bringing it to the current shape")?;
     drop(guard);
     Ok(pool)
@@ -59,7 +64,9 @@ fn prepare(database: &Path) -> Result<File, EngineError> {
     }
     let create = |path: &Path| OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     match fs::metadata(database) {
-        Ok(found) if found.uid() != geteuid().as_raw() => return Err(EngineError::ForeignOwner { path: database.to_owned() }),
+        Ok(found) if found.uid() != geteuid().as_raw() => {
+            return Err(EngineError::ForeignOwner { path: database.to_owned() });
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).doing("looking for its file"),
         _ => {}
     }
@@ -72,8 +79,9 @@ fn prepare(database: &Path) -> Result<File, EngineError> {
 
 /// apalis's own tables and ours, in one list: sqlx keeps one account of both.
 fn migrations() -> Migrator {
-    let ours = [(20_261_120_000_001, "runs", include_str!("../../migrations/20261120000001_runs.sql"))]
-        .map(|(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false));
+    let ours = [(20_261_120_000_001, "runs", include_str!("../../migrations/20261120000001_runs.sql"))].map(
+        |(version, name, sql)| Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false),
+    );
     let theirs = apalis_sqlite::SqliteStorage::migrations();
     let mut all = Migrator::with_migrations(theirs.iter().cloned().chain(ours).collect());
     // A newer shell may have been here; its additions do not disturb us.

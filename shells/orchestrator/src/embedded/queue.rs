@@ -8,7 +8,9 @@
 
 use std::sync::Arc;
 
-use apalis::prelude::{BackendExt, BoxDynError, Data, TaskBuilder, WorkerBuilder, WorkerBuilderExt, WorkerContext, WorkerError};
+use apalis::prelude::{
+    BackendExt, BoxDynError, Data, TaskBuilder, WorkerBuilder, WorkerBuilderExt, WorkerContext, WorkerError,
+};
 use apalis_sqlite::{Config, SqliteStorage, queries::push_tasks};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -103,18 +105,24 @@ pub(crate) async fn prune(pool: &SqlitePool) -> Result<(), EngineError> {
         .execute(pool)
         .await
         .doing("forgetting old tickets")?;
-    sqlx::query("DELETE FROM Workers WHERE last_seen < ?1 AND id NOT IN (SELECT lock_by FROM Jobs WHERE lock_by IS NOT NULL)")
-        .bind(before)
-        .execute(pool)
-        .await
-        .doing("forgetting old workers")?;
+    sqlx::query(
+        "DELETE FROM Workers WHERE last_seen < ?1 AND id NOT IN (SELECT lock_by FROM Jobs WHERE lock_by IS NOT NULL)",
+    )
+    .bind(before)
+    .execute(pool)
+    .await
+    .doing("forgetting old workers")?;
     Ok(())
 }
 
 /// Hands tickets to the worker until `context` is stopped, looking whenever `pulse` says so.
 ///
 /// One ticket at a time and only while there is room: a ticket fetched in advance would wait here while another shell is idle.
-pub(crate) async fn serve(context: &WorkerContext, worker: Arc<Worker>, pulse: mpsc::Receiver<()>) -> Result<(), WorkerError> {
+pub(crate) async fn serve(
+    context: &WorkerContext,
+    worker: Arc<Worker>,
+    pulse: mpsc::Receiver<()>,
+) -> Result<(), WorkerError> {
     let pulse = stream::unfold(pulse, |mut pulse| async move { pulse.recv().await.map(|()| ((), pulse)) }).boxed();
     let room = worker.options().parallel;
     let backend = SqliteStorage::<Ticket>::new(worker.pool())

@@ -99,7 +99,11 @@ impl Store {
         if wanted.is_empty() || !wanted.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err(unknown());
         }
-        let from = if wanted.starts_with("run_") || "run_".starts_with(wanted) { wanted.to_owned() } else { format!("run_{wanted}") };
+        let from = if wanted.starts_with("run_") || "run_".starts_with(wanted) {
+            wanted.to_owned()
+        } else {
+            format!("run_{wanted}")
+        };
         // `{` comes after every character of an id.
         let rows = sqlx::query("SELECT * FROM runs WHERE id >= ?1 AND id < ?1 || '{' ORDER BY id DESC LIMIT ?2")
             .bind(&from)
@@ -111,7 +115,10 @@ impl Store {
         match found.len() {
             0 => Err(unknown()),
             1 => Ok(found.remove(0)),
-            _ => Err(EngineError::Ambiguous { given: given.to_owned(), candidates: found.into_iter().map(|run| run.id).collect() }),
+            _ => Err(EngineError::Ambiguous {
+                given: given.to_owned(),
+                candidates: found.into_iter().map(|run| run.id).collect(),
+            }),
         }
     }
 
@@ -156,7 +163,9 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .doing("looking for cancelled runs")?;
-        rows.iter().map(|row| row.try_get::<String, _>("id").doing("reading a run")?.parse().doing("reading a run")).collect()
+        rows.iter()
+            .map(|row| row.try_get::<String, _>("id").doing("reading a run")?.parse().doing("reading a run"))
+            .collect()
     }
 }
 

@@ -34,7 +34,11 @@ pub(crate) fn render(mut pieces: Vec<Piece>, written: [u64; 2], limit: usize) ->
         if !std::mem::replace(&mut told[stream], true) {
             let dropped = written[stream].saturating_sub(kept[stream]);
             if dropped > 0 {
-                let _ = writeln!(text, "{} | ({dropped} bytes came before; the last {} are kept)", LABELS[stream], kept[stream]);
+                let _ = writeln!(
+                    text,
+                    "{} | ({dropped} bytes came before; the last {} are kept)",
+                    LABELS[stream], kept[stream]
+                );
             }
         }
         for part in piece.bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -101,7 +105,10 @@ mod tests {
     #[test]
     fn what_was_dropped_is_said() {
         let pieces = vec![piece(3, Stream::Out, b"abcdef"), piece(3, Stream::Out, b"gh")];
-        assert_eq!(render(pieces, [100, 0], 4), "--- attempt 3 ---\nstdout | (96 bytes came before; the last 4 are kept)\nstdout | efgh\n");
+        assert_eq!(
+            render(pieces, [100, 0], 4),
+            "--- attempt 3 ---\nstdout | (96 bytes came before; the last 4 are kept)\nstdout | efgh\n"
+        );
     }
 
     #[test]

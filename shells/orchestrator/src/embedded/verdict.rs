@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn whatever_waits_has_a_time_and_whatever_is_over_has_none() {
-        for end in [End::Exited(1), End::Left, End::Interrupted, End::TimedOut(Duration::from_secs(1)), End::Exited(0)] {
+        for end in [End::Exited(1), End::Left, End::Interrupted, End::TimedOut(Duration::from_secs(1)), End::Exited(0)]
+        {
             for attempts in 1..5 {
                 let verdict = standing(attempts, 3).after(&end, &WAITS);
                 assert_eq!(verdict.again_in.is_some(), !verdict.status.is_final(), "{end:?} {attempts}");

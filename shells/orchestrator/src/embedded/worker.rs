@@ -32,7 +32,9 @@ pub(crate) struct Worker {
     store: Store,
     options: Options,
     leases: PathBuf,
-    lease: Lease,
+    owner: String,
+    /// Given up when the worker stops, which may be long before the last clone of it is dropped.
+    lease: Mutex<Option<Lease>>,
     leaving: CancellationToken,
     /// What runs here, and how each is told to stop.
     running: Mutex<HashMap<RunId, CancellationToken>>,
@@ -54,7 +56,8 @@ impl Worker {
             store,
             options,
             leases,
-            lease,
+            owner: lease.owner().to_owned(),
+            lease: Mutex::new(Some(lease)),
             leaving: CancellationToken::new(),
             running: Mutex::default(),
             attempts: TaskTracker::new(),
@@ -82,7 +85,7 @@ impl Worker {
     }
 
     pub(crate) fn owner(&self) -> &str {
-        self.lease.owner()
+        &self.owner
     }
 
     pub(crate) fn leaving(&self) -> &CancellationToken {
@@ -127,17 +130,18 @@ impl Worker {
         if tokio::time::timeout(patience, self.attempts.wait()).await.is_err() {
             tracing::warn!(running = self.count(), "runs did not stop in time; the next shell clears up");
         }
-        let mut tasks = self.tasks.lock().await;
-        let _ = tokio::time::timeout(REST, async { while tasks.join_next().await.is_some() {} }).await;
-        tasks.shutdown().await;
+        // The queue is cut off, not asked to stop: an apalis worker that was asked waits for what it carries without finishing
+        // the fetch it is at, and such a fetch holds the write lock that the end of an attempt waits for.
+        self.tasks.lock().await.shutdown().await;
         if let Err(error) = queue::release(self.pool(), self.owner()).await {
             tracing::warn!(%error, "tickets could not be put back; the next shell renews them");
         }
+        drop(self.lease.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     async fn serve(self: Arc<Self>, mut nudges: mpsc::Receiver<()>) {
         let mut incarnation = 0_u32;
-        while !self.leaving.is_cancelled() {
+        loop {
             // apalis lets nobody register a name twice within a heartbeat.
             incarnation += 1;
             let context = WorkerContext::new(&format!("{}#{incarnation}", self.owner()));
@@ -148,21 +152,15 @@ impl Worker {
                 loop {
                     tokio::select! {
                         served = &mut serving => break served,
-                        () = self.leaving.cancelled(), if !context.is_stopped() => {
-                            let _ = context.stop();
-                            if context.is_pending() { break Ok(()); }
-                        }
                         Some(()) = nudges.recv() => { let _ = pulse.try_send(()); }
                     }
                 }
             };
-            if let Err(error) = served
-                && !self.leaving.is_cancelled()
-            {
+            if let Err(error) = served {
                 self.report(Some(&error));
-                let _ = queue::release(self.pool(), self.owner()).await;
-                tokio::select! { () = tokio::time::sleep(REST) => {}, () = self.leaving.cancelled() => {} }
             }
+            tokio::time::sleep(REST).await;
+            let _ = queue::release(self.pool(), self.owner()).await;
         }
     }
 

@@ -47,7 +47,9 @@ pub enum EngineError {
         status: Status,
     },
     /// The shell that runs it is alive and does not answer.
-    #[error("run {id} is marked to be cancelled, but the shell that runs it does not answer; look at it, or end it, and ask again")]
+    #[error(
+        "run {id} is marked to be cancelled, but the shell that runs it does not answer; look at it, or end it, and ask again"
+    )]
     OwnerSilent {
         /// The run.
         id: RunId,

@@ -93,7 +93,12 @@ impl Capture {
             held.tail.drain(..surplus);
         }
         let crowded = held.segments.len() >= PIECES;
-        let joins = held.segments.iter_mut().rev().take(if crowded { PIECES } else { 1 }).find(|segment| segment.stream == stream);
+        let joins = held
+            .segments
+            .iter_mut()
+            .rev()
+            .take(if crowded { PIECES } else { 1 })
+            .find(|segment| segment.stream == stream);
         match joins {
             Some(segment) => segment.bytes.extend_from_slice(bytes),
             None => held.segments.push_back(Segment { stream, bytes: bytes.to_vec() }),
@@ -158,7 +163,11 @@ mod tests {
     use super::*;
 
     fn text(segments: &[Segment], stream: Stream) -> String {
-        segments.iter().filter(|segment| segment.stream == stream).map(|segment| String::from_utf8_lossy(&segment.bytes)).collect()
+        segments
+            .iter()
+            .filter(|segment| segment.stream == stream)
+            .map(|segment| String::from_utf8_lossy(&segment.bytes))
+            .collect()
     }
 
     #[test]
@@ -167,7 +176,8 @@ mod tests {
         for (stream, piece) in [(Stream::Out, "a"), (Stream::Out, "b"), (Stream::Err, "c"), (Stream::Out, "d")] {
             capture.push(stream, piece.as_bytes());
         }
-        let pieces: Vec<_> = capture.take().segments.into_iter().map(|segment| String::from_utf8(segment.bytes).unwrap()).collect();
+        let pieces: Vec<_> =
+            capture.take().segments.into_iter().map(|segment| String::from_utf8(segment.bytes).unwrap()).collect();
         assert_eq!(pieces, ["ab", "c", "d"]);
         assert!(capture.take().is_empty());
     }

@@ -95,7 +95,9 @@ impl Family {
     /// Asks the family to end (SIGTERM), and after the grace makes it (SIGKILL, again until nobody is left, since a
     /// process may start another while it is being killed).
     pub async fn stop(&self, reach: Reach, grace: Duration) -> Stopped {
-        if reach == Reach::Group && self.group.is_none_or(|group| killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH)) {
+        if reach == Reach::Group
+            && self.group.is_none_or(|group| killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH))
+        {
             return Stopped::Gone;
         }
         let mut known = HashSet::new();
@@ -117,7 +119,12 @@ impl Family {
                     send(pid, Signal::SIGTERM);
                 }
             }
-            tokio::time::sleep(if elapsed < Duration::from_millis(200) { Duration::from_millis(10) } else { Duration::from_millis(50) }).await;
+            tokio::time::sleep(if elapsed < Duration::from_millis(200) {
+                Duration::from_millis(10)
+            } else {
+                Duration::from_millis(50)
+            })
+            .await;
         }
     }
 
@@ -188,7 +195,12 @@ mod proc {
         }
         if reach == Reach::Everything {
             loop {
-                let parents: HashSet<i32> = here.iter().map(|(_, stat)| key(stat)).filter(|key| known.contains(key)).map(|(pid, _)| pid).collect();
+                let parents: HashSet<i32> = here
+                    .iter()
+                    .map(|(_, stat)| key(stat))
+                    .filter(|key| known.contains(key))
+                    .map(|(pid, _)| pid)
+                    .collect();
                 let children = here.iter().filter(|(_, stat)| parents.contains(&stat.ppid)).map(|(_, stat)| key(stat));
                 let before = known.len();
                 known.extend(children);
@@ -235,6 +247,11 @@ mod proc {
 
     /// Without `/proc` only the whole group can be asked for: its negative number stands for it.
     pub(super) fn alive(family: &Family, _reach: Reach, _known: &mut HashSet<(i32, i64)>) -> Vec<i32> {
-        family.group.filter(|group| killpg(Pid::from_raw(*group), None).is_ok()).map(|group| -group).into_iter().collect()
+        family
+            .group
+            .filter(|group| killpg(Pid::from_raw(*group), None).is_ok())
+            .map(|group| -group)
+            .into_iter()
+            .collect()
     }
 }

@@ -32,7 +32,14 @@ impl Submission {
     /// whoever submits it.
     #[must_use]
     pub fn new(name: impl Into<String>, program: impl Into<String>) -> Self {
-        Self { name: name.into(), program: program.into(), args: Vec::new(), cwd: None, timeout: None, attempts: ATTEMPTS }
+        Self {
+            name: name.into(),
+            program: program.into(),
+            args: Vec::new(),
+            cwd: None,
+            timeout: None,
+            attempts: ATTEMPTS,
+        }
     }
 
     /// The program's arguments, as they are: no shell reads them.

@@ -9,58 +9,58 @@ use orchestrator::{Embedded, Engine, Options, Run, Status, Submission, embedded:
 use tempfile::TempDir;
 
 /// Whatever takes longer than this does not work.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A directory for the database and for what programs write.
-pub struct Bench {
+pub(crate) struct Bench {
     directory: TempDir,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
     /// An engine on this bench's database that does not work yet.
-    pub fn engine(&self) -> Embedded {
+    pub(crate) fn engine(&self) -> Embedded {
         engine_on(&self.database())
     }
 
     /// An engine that works.
-    pub fn working(&self) -> Embedded {
+    pub(crate) fn working(&self) -> Embedded {
         let engine = self.engine();
         engine.start();
         engine
     }
 
-    pub fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.directory.path().join("data").join("orchestrator.db")
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// The lines of a file that programs write to; none while it is not there.
-    pub fn lines(&self, name: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
         std::fs::read_to_string(self.path(name)).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
     /// A run of a shell script that works in this bench's directory.
-    pub fn script(&self, name: &str, script: &str) -> Submission {
+    pub(crate) fn script(&self, name: &str, script: &str) -> Submission {
         Submission::new(name, "/bin/sh").args(["-c", script]).cwd(self.directory.path())
     }
 }
 
 /// An engine whose waits are short.
-pub fn engine_on(database: &Path) -> Embedded {
+pub(crate) fn engine_on(database: &Path) -> Embedded {
     let quick = Duration::from_millis(50);
     let waits = Waits { first: quick, ceiling: quick };
     Embedded::new(database, Options { waits, pulse: quick, grace: Duration::from_millis(500), ..Options::default() })
 }
 
 /// Waits until something is so.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look().await {
@@ -72,7 +72,7 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
 }
 
 /// Waits until a run stands so.
-pub async fn reaches(engine: &Embedded, run: &Run, status: Status) -> Run {
+pub(crate) async fn reaches(engine: &Embedded, run: &Run, status: Status) -> Run {
     let id = run.id.as_str();
     until(&format!("{id} is {status}"), async || {
         let run = engine.get(id).await.unwrap();
@@ -83,7 +83,7 @@ pub async fn reaches(engine: &Embedded, run: &Run, status: Status) -> Run {
 }
 
 /// The processes that run (zombies do not) and carry this run's variable or are in this group.
-pub fn left_of(run: &Run, group: Option<i32>) -> Vec<i32> {
+pub(crate) fn left_of(run: &Run, group: Option<i32>) -> Vec<i32> {
     let marker = format!("ORCHESTRATOR_RUN_ID={}", run.id);
     procfs::process::all_processes()
         .unwrap()
@@ -91,7 +91,8 @@ pub fn left_of(run: &Run, group: Option<i32>) -> Vec<i32> {
         .filter_map(|process| {
             let stat = process.stat().ok()?;
             let environ = std::fs::read(format!("/proc/{}/environ", stat.pid)).unwrap_or_default();
-            let ours = environ.split(|byte| *byte == 0).any(|entry| entry == marker.as_bytes()) || group == Some(stat.pgrp);
+            let ours =
+                environ.split(|byte| *byte == 0).any(|entry| entry == marker.as_bytes()) || group == Some(stat.pgrp);
             (ours && stat.state != 'Z').then_some(stat.pid)
         })
         .collect()

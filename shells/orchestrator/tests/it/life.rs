@@ -105,7 +105,10 @@ async fn ids_may_be_shortened_while_they_are_clear() {
 async fn a_submission_that_breaks_a_rule_stores_nothing() {
     let bench = Bench::new();
     let engine = bench.engine();
-    assert!(matches!(engine.submit(Submission::new("", "true")).await, Err(EngineError::Invalid { field: "name", .. })));
+    assert!(matches!(
+        engine.submit(Submission::new("", "true")).await,
+        Err(EngineError::Invalid { field: "name", .. })
+    ));
     assert!(engine.runs(Wanted::ALL).await.unwrap().is_empty());
     engine.close().await;
 }
@@ -120,7 +123,10 @@ async fn runs_survive_leaving_and_reopening() {
     for run in [&long, &once] {
         reaches(&engine, run, Status::Running).await;
     }
-    until("both programs have begun", async || (bench.lines("tries").len() + bench.lines("once").len() == 2).then_some(())).await;
+    until("both programs have begun", async || {
+        (bench.lines("tries").len() + bench.lines("once").len() == 2).then_some(())
+    })
+    .await;
     engine.close().await;
     assert_eq!(engine.state(), State::Closed);
     assert!(matches!(engine.get(long.id.as_str()).await, Err(EngineError::Closed)));
@@ -201,6 +207,9 @@ async fn programs_inherit_no_secret_and_no_input() {
     reaches(&engine, &run, Status::Succeeded).await;
     let logs = engine.logs(run.id.as_str()).await.unwrap();
     assert!(!logs.contains("ADMIN_SHELL_") && !logs.contains("SESSION_TRACKER_"), "{logs}");
-    assert!(logs.contains(&format!("stdout | ORCHESTRATOR_RUN_ID={}\n", run.id)) && logs.contains("stdout | end\n"), "{logs}");
+    assert!(
+        logs.contains(&format!("stdout | ORCHESTRATOR_RUN_ID={}\n", run.id)) && logs.contains("stdout | end\n"),
+        "{logs}"
+    );
     engine.close().await;
 }

@@ -17,7 +17,11 @@ async fn a_flood_is_bounded_and_its_end_is_kept() {
     assert!(logs.contains("stdout | last out\n"));
     assert!(logs.contains("last err\n"));
     let limit = 1024 * 1024;
-    assert!(logs.contains(&format!("stdout | ({} bytes came before; the last {limit} are kept)", 20_000_010 - limit)), "{}", &logs[..200]);
+    assert!(
+        logs.contains(&format!("stdout | ({} bytes came before; the last {limit} are kept)", 20_000_010 - limit)),
+        "{}",
+        &logs[..200]
+    );
     assert!(logs.len() < 2 * limit + 1000);
     engine.close().await;
     let stored: u64 = std::fs::metadata(bench.database()).unwrap().len();
@@ -28,7 +32,10 @@ async fn a_flood_is_bounded_and_its_end_is_kept() {
 async fn bytes_that_are_no_text_do_no_harm() {
     let bench = Bench::new();
     let engine = bench.working();
-    let run = engine.submit(bench.script("binary", "printf 'a\\377b\\000c\\n'; printf 'h\\303'; sleep 1; printf '\\251\\n'")).await.unwrap();
+    let run = engine
+        .submit(bench.script("binary", "printf 'a\\377b\\000c\\n'; printf 'h\\303'; sleep 1; printf '\\251\\n'"))
+        .await
+        .unwrap();
     let run = reaches(&engine, &run, Status::Succeeded).await;
     let logs = engine.logs(run.id.as_str()).await.unwrap();
     assert_eq!(logs, "--- attempt 1 ---\nstdout | a\u{fffd}b\0c\nstdout | hé\n");
@@ -50,7 +57,13 @@ async fn each_attempt_has_its_part() {
 async fn a_daemon_that_keeps_the_pipe_holds_nobody_up() {
     let bench = Bench::new();
     let engine = bench.working();
-    let run = engine.submit(bench.script("daemon", "setsid sh -c 'echo $$ > daemon; exec sleep 600' & while [ ! -s daemon ]; do sleep 0.05; done; echo up")).await.unwrap();
+    let run = engine
+        .submit(bench.script(
+            "daemon",
+            "setsid sh -c 'echo $$ > daemon; exec sleep 600' & while [ ! -s daemon ]; do sleep 0.05; done; echo up",
+        ))
+        .await
+        .unwrap();
     let run = reaches(&engine, &run, Status::Succeeded).await;
     assert_eq!(engine.logs(run.id.as_str()).await.unwrap(), "--- attempt 1 ---\nstdout | up\n");
     // It was set free on purpose, so it lives; the test ends it.

@@ -14,7 +14,8 @@ async fn two_engines_never_run_a_run_twice() {
     let mut expected = HashSet::new();
     for number in 0..30 {
         let attempts = 1 + number % 3;
-        let submission = bench.script(&format!("run {number}"), script).args(["-c", script, "sh", &attempts.to_string()]);
+        let submission =
+            bench.script(&format!("run {number}"), script).args(["-c", script, "sh", &attempts.to_string()]);
         let run = engines[number % 3].submit(submission).await.unwrap();
         expected.extend((1..=attempts).map(|attempt| format!("{}/{attempt}", run.id)));
     }

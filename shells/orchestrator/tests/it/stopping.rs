@@ -100,7 +100,8 @@ async fn a_run_that_waits_is_cancelled_without_ever_running() {
 async fn a_run_between_attempts_is_cancelled_for_good() {
     let bench = Bench::new();
     let long = Duration::from_secs(3600);
-    let options = orchestrator::Options { waits: Waits { first: long, ceiling: long }, ..orchestrator::Options::default() };
+    let options =
+        orchestrator::Options { waits: Waits { first: long, ceiling: long }, ..orchestrator::Options::default() };
     let engine = orchestrator::Embedded::new(bench.database(), options);
     engine.start();
     let run = engine.submit(bench.script("later", "exit 1")).await.unwrap();

@@ -54,33 +54,47 @@ impl Store {
     /// Notes the process of an attempt.
     pub(crate) async fn begin(&self, held: &Held, owner: &str) -> Result<(), EngineError> {
         let Some(Identity { pid, began, home }) = &held.process else { return Ok(()) };
-        sqlx::query("UPDATE runs SET pid = ?1, pid_began = ?2, pid_home = ?3 WHERE id = ?4 AND owner = ?5 AND attempts = ?6")
-            .bind(pid)
-            .bind(began)
-            .bind(home)
-            .bind(held.id.as_str())
-            .bind(owner)
-            .bind(held.attempt)
-            .execute(self.pool())
-            .await
-            .doing("noting a process")?;
+        sqlx::query(
+            "UPDATE runs SET pid = ?1, pid_began = ?2, pid_home = ?3 WHERE id = ?4 AND owner = ?5 AND attempts = ?6",
+        )
+        .bind(pid)
+        .bind(began)
+        .bind(home)
+        .bind(held.id.as_str())
+        .bind(owner)
+        .bind(held.attempt)
+        .execute(self.pool())
+        .await
+        .doing("noting a process")?;
         Ok(())
     }
 
     /// Ends an attempt and decides what becomes of the run. `None` when the attempt is not the owner's any more.
-    pub(crate) async fn end(&self, held: &Held, owner: &str, end: &End, last_line: Option<&str>) -> Result<Option<Run>, EngineError> {
+    pub(crate) async fn end(
+        &self,
+        held: &Held,
+        owner: &str,
+        end: &End,
+        last_line: Option<&str>,
+    ) -> Result<Option<Run>, EngineError> {
         let mut change = self.write().await?;
-        let found = sqlx::query("SELECT attempts, allowance, budget, cancel FROM runs WHERE id = ?1 AND owner = ?2 AND attempts = ?3")
-            .bind(held.id.as_str())
-            .bind(owner)
-            .bind(held.attempt)
-            .fetch_optional(&mut *change)
-            .await
-            .doing("ending an attempt")?;
+        let found = sqlx::query(
+            "SELECT attempts, allowance, budget, cancel FROM runs WHERE id = ?1 AND owner = ?2 AND attempts = ?3",
+        )
+        .bind(held.id.as_str())
+        .bind(owner)
+        .bind(held.attempt)
+        .fetch_optional(&mut *change)
+        .await
+        .doing("ending an attempt")?;
         let Some(found) = found else { return Ok(None) };
         let number = |column| found.try_get::<u32, _>(column).doing("ending an attempt");
-        let standing =
-            Standing { attempts: held.attempt, allowance: number("allowance")?, budget: number("budget")?, cancel: number("cancel")? != 0 };
+        let standing = Standing {
+            attempts: held.attempt,
+            allowance: number("allowance")?,
+            budget: number("budget")?,
+            cancel: number("cancel")? != 0,
+        };
         let verdict = standing.after(end, &self.waits);
         let now = Timestamp::now();
         let again = verdict.again_in.map(|wait| now + wait.min(Duration::from_secs(366 * 24 * 60 * 60)));
@@ -116,15 +130,25 @@ impl Store {
         if run.status.is_final() {
             return Err(EngineError::AlreadyOver { id: run.id, status: run.status });
         }
-        sqlx::query("UPDATE runs SET cancel = 1 WHERE id = ?1").bind(id.as_str()).execute(&mut *change).await.doing("cancelling a run")?;
+        sqlx::query("UPDATE runs SET cancel = 1 WHERE id = ?1")
+            .bind(id.as_str())
+            .execute(&mut *change)
+            .await
+            .doing("cancelling a run")?;
         if run.status != Status::Running {
-            sqlx::query("UPDATE runs SET status = 'cancelled', finished = ?1, next_attempt = NULL, error = ?2 WHERE id = ?3")
-                .bind(Timestamp::now().as_microsecond())
-                .bind(if run.attempts == 0 { "cancelled before it began" } else { "cancelled while it waited to be tried again" })
-                .bind(id.as_str())
-                .execute(&mut *change)
-                .await
-                .doing("cancelling a run")?;
+            sqlx::query(
+                "UPDATE runs SET status = 'cancelled', finished = ?1, next_attempt = NULL, error = ?2 WHERE id = ?3",
+            )
+            .bind(Timestamp::now().as_microsecond())
+            .bind(if run.attempts == 0 {
+                "cancelled before it began"
+            } else {
+                "cancelled while it waited to be tried again"
+            })
+            .bind(id.as_str())
+            .execute(&mut *change)
+            .await
+            .doing("cancelling a run")?;
         }
         let run = row::one(&mut change, id).await?;
         change.commit().await.doing("cancelling a run")?;

@@ -74,8 +74,16 @@ impl Store {
             .await
             .doing(READING)?;
         let pieces = rows.iter().map(|row| {
-            let stream = if row.try_get::<i64, _>("stream").doing(READING)? == number(Stream::Out) { Stream::Out } else { Stream::Err };
-            Ok(Piece { attempt: row.try_get("attempt").doing(READING)?, stream, bytes: row.try_get("bytes").doing(READING)? })
+            let stream = if row.try_get::<i64, _>("stream").doing(READING)? == number(Stream::Out) {
+                Stream::Out
+            } else {
+                Stream::Err
+            };
+            Ok(Piece {
+                attempt: row.try_get("attempt").doing(READING)?,
+                stream,
+                bytes: row.try_get("bytes").doing(READING)?,
+            })
         });
         Ok((pieces.collect::<Result<_, EngineError>>()?, [total("out_bytes")?, total("err_bytes")?]))
     }

@@ -15,7 +15,11 @@ const READING: &str = "reading a run";
 
 /// The run with this id.
 pub(super) async fn one(connection: &mut SqliteConnection, id: &RunId) -> Result<Run, EngineError> {
-    let row = sqlx::query("SELECT * FROM runs WHERE id = ?1").bind(id.as_str()).fetch_optional(connection).await.doing(READING)?;
+    let row = sqlx::query("SELECT * FROM runs WHERE id = ?1")
+        .bind(id.as_str())
+        .fetch_optional(connection)
+        .await
+        .doing(READING)?;
     let row = row.ok_or_else(|| EngineError::Unknown { given: id.to_string() })?;
     run(&row, Timestamp::now())
 }
