@@ -30,7 +30,6 @@ mod verdict;
 mod worker;
 
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -41,12 +40,12 @@ use tokio::{sync::OnceCell, task::JoinHandle};
 
 use crate::{
     engine::{Engine, EngineError, Result, State, Wanted, error::Doing},
-    run::{Change, Run, RunId, Status, Submission},
+    run::{Change, Run, RunId, Submission},
 };
 
 pub use verdict::Waits;
 
-use store::{Cancelled, Store};
+use store::{Cancelled, Picture, Store};
 use worker::Worker;
 
 /// How the embedded engine works. The defaults are for people; tests shorten the times.
@@ -90,7 +89,7 @@ struct Inner {
     worker: OnceCell<Arc<Worker>>,
     phase: Mutex<Phase>,
     /// What `sync` saw the last time.
-    seen: tokio::sync::Mutex<HashMap<RunId, (Status, u32)>>,
+    seen: tokio::sync::Mutex<Picture>,
 }
 
 #[derive(Debug, Default)]
@@ -185,7 +184,7 @@ impl Inner {
                 Some(owner) => recovery::bury(store, &self.leases(), &owner, self.options.grace).await?,
                 // It was put back before the wish reached its worker.
                 None => match store.cancel(id).await {
-                    Ok(Cancelled::Over(run)) => return Ok(run),
+                    Ok(Cancelled::Over(run)) => return Ok(*run),
                     Ok(Cancelled::Told) | Err(EngineError::AlreadyOver { .. }) => {}
                     Err(error) => return Err(error),
                 },
@@ -259,7 +258,7 @@ impl Engine for Embedded {
         let store = self.inner.store().await?;
         let run = store.find(id).await?;
         match store.cancel(&run.id).await? {
-            Cancelled::Over(run) => Ok(run),
+            Cancelled::Over(run) => Ok(*run),
             Cancelled::Told => {
                 if let Some(worker) = self.inner.worker() {
                     worker.interrupt(&run.id);
@@ -282,21 +281,17 @@ impl Engine for Embedded {
         let store = self.inner.store().await?;
         recovery::sweep(store, &self.inner.leases(), self.inner.options.grace).await?;
         let mut seen = self.inner.seen.lock().await;
-        let runs = store.runs(Wanted::ALL).await?;
-        let now = runs.iter().map(|run| (run.id.clone(), (run.status, run.attempts))).collect();
-        let before = std::mem::replace(&mut *seen, now);
-        let changes = runs.into_iter().filter_map(|run| {
-            let known = before.get(&run.id);
-            (known != Some(&(run.status, run.attempts))).then(|| Change {
-                before: known.map(|(status, _)| *status),
-                id: run.id,
-                name: run.name,
-                status: run.status,
-                attempts: run.attempts,
-                error: run.error,
-            })
-        });
-        Ok(changes.collect())
+        let picture = store.picture().await?;
+        let mut changes = Vec::new();
+        for (id, now) in &picture {
+            let before = seen.get(id);
+            if before != Some(now) {
+                let Run { id, name, status, attempts, error, .. } = store.get(id).await?;
+                changes.push(Change { id, name, before: before.map(|(status, _)| *status), status, attempts, error });
+            }
+        }
+        *seen = picture;
+        Ok(changes)
     }
 
     async fn close(&self) {

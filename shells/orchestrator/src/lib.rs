@@ -15,6 +15,8 @@
 //! - What a run started is gone before the run starts again.
 //! - Output is bounded: a program that floods costs its own history, never the disk or the memory.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod embedded;
 pub mod engine;
 pub mod process;

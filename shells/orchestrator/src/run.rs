@@ -30,34 +30,39 @@ pub struct Run {
     pub attempts: u32,
     /// When it was submitted.
     pub created: Timestamp,
-    /// When its latest attempt began.
-    pub started: Option<Timestamp>,
-    /// When it came to its end.
-    pub finished: Option<Timestamp>,
-    /// How long the latest attempt took, or takes so far.
+    /// How long the latest attempt took, or takes so far; to the millisecond.
     pub duration_seconds: Option<f64>,
     /// The exit status of the latest attempt, when it exited by itself.
     pub exit_code: Option<i32>,
-    /// The signal that ended the latest attempt, such as `SIGKILL`.
-    pub signal: Option<String>,
     /// Why the latest attempt did not succeed.
     pub error: Option<String>,
     /// The program.
     pub program: String,
     /// Its arguments.
     pub args: Vec<String>,
-    /// The directory it runs in.
-    pub cwd: String,
-    /// How long one attempt may take.
-    pub timeout_seconds: Option<f64>,
-    /// How many attempts it has before it fails for good.
-    pub max_attempts: u32,
+    /// When its latest attempt began.
+    pub started: Option<Timestamp>,
+    /// When its latest attempt came to its end.
+    pub finished: Option<Timestamp>,
     /// When the next attempt begins, while it waits for one.
     pub next_attempt: Option<Timestamp>,
-    /// The process id of its program, while it runs.
-    pub pid: Option<i32>,
+    /// The signal that ended the latest attempt, such as `SIGKILL`.
+    pub signal: Option<String>,
     /// The last line that the latest attempt wrote to its standard error.
     pub last_line: Option<String>,
+    /// How many attempts it has before it fails for good.
+    pub max_attempts: u32,
+    /// How long one attempt may take.
+    pub timeout_seconds: Option<f64>,
+    /// The directory it runs in.
+    pub cwd: String,
+    /// The process id of its program, while it runs.
+    pub pid: Option<i32>,
+}
+
+/// Seconds as records show them: to the millisecond, never negative (a clock may run backwards).
+pub(crate) fn seconds(length: jiff::SignedDuration) -> f64 {
+    (length.as_secs_f64().max(0.0) * 1000.0).round() / 1000.0
 }
 
 /// Where a run stands.

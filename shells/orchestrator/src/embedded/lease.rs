@@ -84,7 +84,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let lease = Lease::take(directory.path()).unwrap();
         let owner = lease.owner().to_owned();
-        assert_eq!(Lease::owners(directory.path()).unwrap(), [owner.clone()]);
+        assert_eq!(Lease::owners(directory.path()).unwrap().as_slice(), std::slice::from_ref(&owner));
         assert!(Lease::seize(directory.path(), &owner).unwrap().is_none());
 
         drop(lease);

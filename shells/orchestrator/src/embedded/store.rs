@@ -8,13 +8,15 @@ mod change;
 mod output;
 mod row;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use crate::{
     engine::{EngineError, GoneWrong, Wanted, error::Doing},
     process::Identity,
-    run::{Run, RunId, Submission},
+    run::{Run, RunId, Status, Submission},
 };
 
 use super::{queue::Ticket, verdict::Waits};
@@ -31,6 +33,9 @@ pub(crate) struct Store {
     pool: SqlitePool,
     waits: Waits,
 }
+
+/// Where each run stands, and how often it was started: in the order of submission.
+pub(crate) type Picture = BTreeMap<RunId, (Status, u32)>;
 
 /// A run that a worker owns, and what is known of its process.
 #[derive(Clone, Debug)]
@@ -126,6 +131,18 @@ impl Store {
     pub(crate) async fn get(&self, id: &RunId) -> Result<Run, EngineError> {
         let mut connection = self.pool.acquire().await.doing("reading a run")?;
         row::one(&mut connection, id).await
+    }
+
+    /// Where all runs stand.
+    pub(crate) async fn picture(&self) -> Result<Picture, EngineError> {
+        const READING: &str = "looking over the runs";
+        let rows = sqlx::query("SELECT id, status, attempts FROM runs").fetch_all(&self.pool).await.doing(READING)?;
+        let standing = rows.iter().map(|row| {
+            let id = row.try_get::<String, _>("id").doing(READING)?.parse().doing(READING)?;
+            let status = row.try_get::<String, _>("status").doing(READING)?.parse().doing(READING)?;
+            Ok((id, (status, row.try_get("attempts").doing(READING)?)))
+        });
+        standing.collect()
     }
 
     /// Every worker that owns a run.

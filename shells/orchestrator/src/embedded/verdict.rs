@@ -72,14 +72,14 @@ pub struct Waits {
 
 impl Waits {
     fn after(&self, attempt: u32) -> Duration {
-        let waits = ExponentialBuilder::default()
+        let mut waits = ExponentialBuilder::default()
             .with_factor(2.0)
             .with_min_delay(self.first)
             .with_max_delay(self.ceiling)
             .with_jitter()
             .without_max_times()
             .build();
-        waits.skip(attempt.saturating_sub(1).min(100) as usize).next().unwrap_or(self.ceiling)
+        waits.nth(attempt.saturating_sub(1).min(100) as usize).unwrap_or(self.ceiling)
     }
 }
 

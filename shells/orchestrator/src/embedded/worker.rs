@@ -170,7 +170,7 @@ impl Worker {
         let mut count = 0_u32;
         loop {
             tokio::select! { _ = beat.tick() => {}, () = self.leaving.cancelled() => return }
-            let looked = self.look(count % SWEEP_EVERY == 0).await;
+            let looked = self.look(count.is_multiple_of(SWEEP_EVERY)).await;
             count = count.wrapping_add(1);
             self.report(looked.err().as_ref().map(|error| error as &dyn std::fmt::Display));
         }

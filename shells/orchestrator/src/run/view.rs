@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Run, RunId, Status};
+use super::{Run, RunId, Status, seconds};
 
 /// A run that is not at its end: a row of `top()`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +42,7 @@ impl Active {
             name: run.name,
             status: run.status,
             attempts: run.attempts,
-            elapsed_seconds: now.duration_since(since).as_secs_f64().max(0.0),
+            elapsed_seconds: seconds(now.duration_since(since)),
             next_attempt: run.next_attempt,
             pid: run.pid,
             program: run.program,

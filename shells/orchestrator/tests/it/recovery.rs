@@ -127,3 +127,48 @@ async fn a_shell_that_only_sleeps_keeps_its_runs() {
     killed(other).await;
     reader.close().await;
 }
+
+/// Shells come, work and are killed at any moment. Whatever the moment: no attempt runs twice, no two attempts of a run
+/// overlap, and in the end every run has succeeded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_often_shells_are_killed_no_attempt_runs_twice() {
+    // An attempt holds a directory while it works: mkdir fails when another attempt of the same run still does. What is
+    // left of a killed attempt is the directory with its number, which the next one takes away.
+    let script = "id=$ORCHESTRATOR_RUN_ID; n=$ORCHESTRATOR_ATTEMPT
+        echo $id/$n >> nonces
+        for other in held-$id-*; do
+            [ -d \"$other\" ] || continue
+            kill -0 $(cat $other/pid 2>/dev/null) 2>/dev/null && echo \"$other $id/$n\" >> overlaps
+            rm -rf \"$other\"
+        done
+        mkdir held-$id-$n; echo $$ > held-$id-$n/pid
+        sleep 0.3; rm -rf held-$id-$n; echo $id >> done";
+    let bench = Bench::new();
+    let reader = bench.engine();
+    for number in 0..12 {
+        reader.submit(bench.script(&format!("run {number}"), script).attempts(100)).await.unwrap();
+    }
+    for _ in 0..8 {
+        let shells = [shell(&bench), shell(&bench)];
+        let moment = 100 + uuid::Uuid::new_v4().as_u128() % 900;
+        tokio::time::sleep(std::time::Duration::from_millis(u64::try_from(moment).unwrap())).await;
+        for shell in shells {
+            killed(shell).await;
+        }
+    }
+    let last = bench.working();
+    until("all have succeeded", async || {
+        let runs = last.runs(orchestrator::engine::Wanted::ALL).await.unwrap();
+        runs.iter().all(|run| run.status == Status::Succeeded).then_some(())
+    })
+    .await;
+    let mut nonces = bench.lines("nonces");
+    let count = nonces.len();
+    nonces.sort_unstable();
+    nonces.dedup();
+    assert_eq!(nonces.len(), count, "an attempt ran twice");
+    assert!(bench.lines("overlaps").is_empty(), "{:?}", bench.lines("overlaps"));
+    assert!(bench.lines("done").len() >= 12);
+    last.close().await;
+    reader.close().await;
+}

@@ -21,7 +21,7 @@ use super::{Held, Store, requeue, row};
 #[derive(Clone, Debug)]
 pub(crate) enum Cancelled {
     /// Nobody was running it: it is over.
-    Over(Run),
+    Over(Box<Run>),
     /// Its worker has been told.
     Told,
 }
@@ -152,7 +152,7 @@ impl Store {
         }
         let run = row::one(&mut change, id).await?;
         change.commit().await.doing("cancelling a run")?;
-        Ok(if run.status.is_final() { Cancelled::Over(run) } else { Cancelled::Told })
+        Ok(if run.status.is_final() { Cancelled::Over(Box::new(run)) } else { Cancelled::Told })
     }
 
     /// Queues a run again, with as many attempts as it was submitted with.

@@ -6,7 +6,7 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use crate::{
     engine::{EngineError, error::Doing},
     process::Identity,
-    run::{Run, RunId, Status},
+    run::{Run, RunId, Status, seconds},
 };
 
 use super::Held;
@@ -29,7 +29,7 @@ pub(super) fn run(row: &SqliteRow, now: Timestamp) -> Result<Run, EngineError> {
     let status: Status = text(row, "status")?.parse().doing(READING)?;
     let (started, finished) = (time(row, "started")?, time(row, "finished")?);
     let until = if status == Status::Running { Some(now) } else { finished };
-    let duration_seconds = started.zip(until).map(|(from, to)| to.duration_since(from).as_secs_f64().max(0.0));
+    let duration_seconds = started.zip(until).map(|(from, to)| seconds(to.duration_since(from)));
     let timeout_ms: Option<i64> = row.try_get("timeout_ms").doing(READING)?;
     Ok(Run {
         id: text(row, "id")?.parse().doing(READING)?,
