@@ -61,6 +61,17 @@ pub struct Options {
     pub output_limit: usize,
     /// How often the worker looks for what other shells want.
     pub pulse: Duration,
+    /// Whether it runs anything here.
+    pub conduct: Conduct,
+}
+
+/// Whether an engine runs anything here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conduct {
+    /// It takes runs once it is started, and clears up after workers that died.
+    Works,
+    /// It does neither by itself: for sessions in which nothing may change.
+    Looks,
 }
 
 impl Default for Options {
@@ -71,6 +82,7 @@ impl Default for Options {
             grace: Duration::from_secs(2),
             output_limit: 1024 * 1024,
             pulse: Duration::from_millis(200),
+            conduct: Conduct::Works,
         }
     }
 }
@@ -131,7 +143,9 @@ impl Inner {
             self.become_(State::Opening);
             let pool = open::open(&self.database).await?;
             let store = Store::new(pool, self.options.waits);
-            recovery::sweep(&store, &self.leases(), self.options.grace).await?;
+            if self.options.conduct == Conduct::Works {
+                recovery::sweep(&store, &self.leases(), self.options.grace).await?;
+            }
             let mut seen = self.seen.lock().await;
             *seen =
                 store.runs(Wanted::ALL).await?.into_iter().map(|run| (run.id, (run.status, run.attempts))).collect();
@@ -143,6 +157,9 @@ impl Inner {
 
     async fn work(&self) -> Result<()> {
         let store = self.store().await?;
+        if self.options.conduct == Conduct::Looks {
+            return Ok(());
+        }
         let working = self.worker.get_or_try_init(|| Worker::start(store.clone(), self.options.clone(), self.leases()));
         working.await.inspect_err(|error| self.become_(State::Broken(error.to_string())))?;
         Ok(())

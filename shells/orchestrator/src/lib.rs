@@ -8,6 +8,7 @@
 //! | [`run`] | the vocabulary: [`Run`], [`Status`], [`Submission`], and what is shown of them |
 //! | [`engine`] | the trait [`Engine`]: what the shell asks of any engine |
 //! | [`embedded`] | the engine inside the shell: apalis on SQLite, one worker per open shell |
+//! | `shell` | [`Orchestrator`], its helpers, and when its engine works |
 //! | [`process`] | starting a program, catching its output, stopping it with everything it started |
 //!
 //! Invariants, wherever you look:
@@ -21,7 +22,9 @@ pub mod embedded;
 pub mod engine;
 pub mod process;
 pub mod run;
+mod shell;
 
 pub use embedded::{Embedded, Options};
 pub use engine::{Engine, EngineError, State};
 pub use run::{Active, Change, Failure, Run, RunId, Status, Submission};
+pub use shell::Orchestrator;

@@ -1,3 +1,10 @@
 //! The program `orchestrator-shell`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use admin_shell::Shell;
+use orchestrator::Orchestrator;
+
+fn main() -> ExitCode {
+    admin_shell::main(async || Ok(Shell::new(Orchestrator::new())))
+}

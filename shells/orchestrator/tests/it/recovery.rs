@@ -142,7 +142,7 @@ async fn however_often_shells_are_killed_no_attempt_runs_twice() {
             rm -rf \"$other\"
         done
         mkdir held-$id-$n; echo $$ > held-$id-$n/pid
-        sleep 0.3; rm -rf held-$id-$n; echo $id >> done";
+        sleep 1; rm -rf held-$id-$n; echo $id >> done";
     let bench = Bench::new();
     let reader = bench.engine();
     for number in 0..12 {
