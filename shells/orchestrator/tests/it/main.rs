@@ -7,4 +7,5 @@ mod life;
 mod output;
 mod recovery;
 mod shared;
+mod shell;
 mod stopping;
