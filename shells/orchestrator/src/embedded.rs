@@ -37,6 +37,7 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::{sync::OnceCell, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     engine::{Engine, EngineError, Result, State, Wanted, error::Doing},
@@ -100,6 +101,7 @@ struct Inner {
     store: OnceCell<Store>,
     worker: OnceCell<Arc<Worker>>,
     phase: Mutex<Phase>,
+    closing: CancellationToken,
     /// What `sync` saw the last time.
     seen: tokio::sync::Mutex<Picture>,
 }
@@ -121,6 +123,7 @@ impl Embedded {
             store: OnceCell::new(),
             worker: OnceCell::new(),
             phase: Mutex::default(),
+            closing: CancellationToken::new(),
             seen: tokio::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -140,7 +143,7 @@ impl Inner {
             return Err(EngineError::Closed);
         }
         let opened = self.store.get_or_try_init(|| async {
-            self.become_(State::Opening);
+            self.become_(State::Starting);
             let pool = open::open(&self.database).await?;
             let store = Store::new(pool, self.options.waits);
             if self.options.conduct == Conduct::Works {
@@ -227,17 +230,22 @@ impl Engine for Embedded {
         }
     }
 
-    fn start(&self) {
+    fn start(&self, after: Duration) {
         let mut phase = self.inner.phase();
         let idle = phase.starting.as_ref().is_none_or(JoinHandle::is_finished);
-        if idle && self.inner.worker().is_none() && phase.state != Some(State::Closed) {
-            let inner = Arc::clone(&self.inner);
-            phase.starting = Some(tokio::spawn(async move {
-                if let Err(error) = inner.work().await {
-                    tracing::warn!(%error, "the engine does not work");
-                }
-            }));
+        if !idle || self.inner.worker().is_some() || self.inner.closing.is_cancelled() {
+            return;
         }
+        if self.inner.options.conduct == Conduct::Works && phase.state != Some(State::Open) {
+            phase.state = Some(State::Starting);
+        }
+        let inner = Arc::clone(&self.inner);
+        phase.starting = Some(tokio::spawn(async move {
+            tokio::select! { () = tokio::time::sleep(after) => {}, () = inner.closing.cancelled() => return }
+            if let Err(error) = inner.work().await {
+                tracing::warn!(%error, "the engine does not work");
+            }
+        }));
     }
 
     async fn submit(&self, submission: Submission) -> Result<Run> {
@@ -312,6 +320,7 @@ impl Engine for Embedded {
     }
 
     async fn close(&self) {
+        self.inner.closing.cancel();
         let starting = {
             let mut phase = self.inner.phase();
             phase.state = Some(State::Closed);

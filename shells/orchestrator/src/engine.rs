@@ -5,7 +5,7 @@
 
 pub(crate) mod error;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
@@ -27,8 +27,8 @@ pub trait Engine: Send + Sync + 'static {
     /// How it is at this moment. Never waits.
     fn state(&self) -> State;
 
-    /// Lets it begin to work. Returns at once: opening happens behind the prompt.
-    fn start(&self);
+    /// Lets it begin to work after a while, unless it does already. Returns at once.
+    fn start(&self, after: Duration);
 
     /// Queues a run and answers its record.
     async fn submit(&self, submission: Submission) -> Result<Run>;
@@ -98,8 +98,8 @@ impl Wanted {
 pub enum State {
     /// Nobody has asked it for anything yet.
     Idle,
-    /// It opens its store.
-    Opening,
+    /// It is about to work, or opens its store.
+    Starting,
     /// It answers questions, but starts no runs here.
     Open,
     /// It takes runs; so many run here now.
@@ -117,7 +117,7 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Idle => f.write_str("not opened yet"),
-            Self::Opening => f.write_str("opening"),
+            Self::Starting => f.write_str("starting"),
             Self::Open => f.write_str("ready, takes no runs here"),
             Self::Working { running } => write!(f, "ready, {running} running here"),
             Self::Broken(why) => write!(f, "not working: {why}"),

@@ -22,6 +22,9 @@ use crate::{
     engine::{Engine, Wanted},
 };
 
+/// The prompt comes first: opening the engine must not take the processor from it.
+const PROMPT_FIRST: Duration = Duration::from_millis(30);
+
 /// How long a script may take after a `submit` before the runs begin here.
 const SETTLE: Duration = Duration::from_millis(250);
 
@@ -68,11 +71,7 @@ fn engine(cx: &Cx<Orchestrator>) -> Arc<dyn Engine> {
 
 /// Lets the engine take what was just queued, when it does not work already.
 fn work_soon(cx: &Cx<Orchestrator>) {
-    let engine = engine(cx);
-    tokio::spawn(async move {
-        tokio::time::sleep(SETTLE).await;
-        engine.start();
-    });
+    engine(cx).start(SETTLE);
 }
 
 impl AdminShell for Orchestrator {
@@ -93,7 +92,7 @@ impl AdminShell for Orchestrator {
         let engine = engine(cx);
         cx.open().sessions += 1;
         if matches!(cx.session().mode, Mode::Interactive | Mode::Embedded) {
-            engine.start();
+            engine.start(PROMPT_FIRST);
         }
         Ok(())
     }

@@ -29,7 +29,7 @@ impl Bench {
     /// An engine that works.
     pub(crate) fn working(&self) -> Embedded {
         let engine = self.engine();
-        engine.start();
+        engine.start(Duration::ZERO);
         engine
     }
 

@@ -170,7 +170,7 @@ async fn its_files_are_private_and_nothing_is_made_before_it_is_needed() {
     let engine = bench.engine();
     assert_eq!(engine.state(), State::Idle);
     assert!(!bench.database().exists());
-    engine.start();
+    engine.start(Duration::ZERO);
     engine.submit(bench.script("x", "true")).await.unwrap();
     until("the worker works", async || matches!(engine.state(), State::Working { .. }).then_some(())).await;
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

@@ -1,6 +1,6 @@
 //! Shells that die: SIGKILL while runs are under way.
 
-use std::{path::Path, process::Stdio};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -29,7 +29,7 @@ fn shell(bench: &Bench) -> tokio::process::Child {
 #[ignore = "the other process of the tests here"]
 async fn worker_process() {
     if let Some(database) = std::env::var_os(DATABASE) {
-        engine_on(Path::new(&database)).start();
+        engine_on(Path::new(&database)).start(Duration::ZERO);
         std::future::pending::<()>().await;
     }
 }
@@ -151,7 +151,7 @@ async fn however_often_shells_are_killed_no_attempt_runs_twice() {
     for _ in 0..8 {
         let shells = [shell(&bench), shell(&bench)];
         let moment = 100 + uuid::Uuid::new_v4().as_u128() % 900;
-        tokio::time::sleep(std::time::Duration::from_millis(u64::try_from(moment).unwrap())).await;
+        tokio::time::sleep(Duration::from_millis(u64::try_from(moment).unwrap())).await;
         for shell in shells {
             killed(shell).await;
         }
