@@ -217,7 +217,7 @@ impl Inner {
 #[async_trait]
 impl Engine for Embedded {
     fn name(&self) -> &str {
-        "embedded (apalis on SQLite)"
+        "apalis on SQLite"
     }
 
     fn state(&self) -> State {

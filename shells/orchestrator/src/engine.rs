@@ -21,7 +21,7 @@ pub type Result<T, E = EngineError> = std::result::Result<T, E>;
 /// Where a method takes an id, an unambiguous beginning of one is enough.
 #[async_trait]
 pub trait Engine: Send + Sync + 'static {
-    /// What it is, for the banner: `embedded (apalis on SQLite)`.
+    /// What it is, for the banner: `apalis on SQLite`.
     fn name(&self) -> &str;
 
     /// How it is at this moment. Never waits.

@@ -6,7 +6,8 @@
 //! - it was a child of such a process when we looked.
 //!
 //! What escapes is a process that left the group, cleared its environment and lost its parent, all before the first
-//! look. The second and the third need `/proc`; elsewhere than on Linux the process group is all there is.
+//! look. The second and the third need `/proc`; elsewhere than on Linux the process group is all there is, and what a killed shell
+//! left behind is not found.
 //!
 //! A zombie counts as gone: it runs nothing, and where the first process of a container reaps nobody it stays for ever.
 

@@ -19,14 +19,14 @@ pub struct Active {
     pub attempts: u32,
     /// How long it runs in this attempt; while it waits, how long since it was submitted.
     pub elapsed_seconds: f64,
-    /// When the next attempt begins, while it waits for one.
-    pub next_attempt: Option<Timestamp>,
-    /// The process id of its program, while it runs.
-    pub pid: Option<i32>,
     /// The program.
     pub program: String,
     /// Its arguments.
     pub args: Vec<String>,
+    /// The process id of its program, while it runs.
+    pub pid: Option<i32>,
+    /// When the next attempt begins, while it waits for one.
+    pub next_attempt: Option<Timestamp>,
 }
 
 impl Active {
