@@ -184,6 +184,8 @@ impl Completer for Assistant {
 
 /// rustyline replaces from one place for all candidates: that of the first. What a terminal would obey is not offered.
 fn offers(candidates: Vec<Candidate>, line: &str, at: usize) -> (usize, Vec<Pair>) {
+    /// More is no choice, and past 65,535 rustyline panics.
+    const MOST: usize = 1000;
     let start = candidates.first().map_or(at, |first| first.start);
     if start > at || !line.is_char_boundary(start) {
         return (at, Vec::new());
@@ -193,7 +195,7 @@ fn offers(candidates: Vec<Candidate>, line: &str, at: usize) -> (usize, Vec<Pair
         .filter(|candidate| !candidate.replacement.contains(['\n', '\t']))
         .filter(|candidate| visible(&candidate.replacement) == candidate.replacement);
     let pairs = safe.map(|candidate| Pair { display: visible(&candidate.display), replacement: candidate.replacement });
-    (start, pairs.collect())
+    (start, pairs.take(MOST).collect())
 }
 
 impl Validator for Assistant {

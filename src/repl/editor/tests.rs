@@ -100,6 +100,31 @@ fn other_end() {
     }
 }
 
+#[test]
+fn an_editor_may_read_on_a_thread_of_its_own() {
+    fn is_send<T: Send>() {}
+    is_send::<LineEditor>();
+    is_send::<Notices>();
+}
+
+#[test]
+fn offers_are_safe_to_show_and_to_insert() {
+    let candidate = |start, replacement: &str| Candidate {
+        start,
+        replacement: replacement.into(),
+        display: format!("{replacement}\u{1b}"),
+        doc: None,
+    };
+    let (start, pairs) = offers(vec![candidate(1, "one"), candidate(0, "two"), candidate(1, "th\u{1b}ree")], "x", 1);
+    let pairs: Vec<_> = pairs.iter().map(|pair| (pair.replacement.as_str(), pair.display.as_str())).collect();
+    assert_eq!((start, pairs), (1, vec![("one", "one\\u{1b}")]));
+    for (start, line, at) in [(2, "x", 1), (1, "é", 2)] {
+        assert_eq!(offers(vec![candidate(start, "one")], line, at).1.len(), 0);
+    }
+    let many = (0..70_000).map(|n| candidate(0, &n.to_string())).collect();
+    assert_eq!(offers(many, "", 0).1.len(), 1000);
+}
+
 struct Terminal {
     keys: Box<dyn Write + Send>,
     master: Box<dyn MasterPty + Send>,
