@@ -89,7 +89,10 @@ impl Config {
 }
 
 /// The layers below the flags, for components with settings of their own.
-pub(crate) fn component_settings<C: DeserializeOwned>(component: &str, flags: &serde_json::Map<String, serde_json::Value>) -> crate::Result<C> {
+pub(crate) fn component_settings<C: DeserializeOwned>(
+    component: &str,
+    flags: &serde_json::Map<String, serde_json::Value>,
+) -> crate::Result<C> {
     let variable = component.to_uppercase().replace('-', "_") + "_";
     let layers = layers(&variable, &config_file(&format!("{component}.toml")));
     layers.merge(Serialized::defaults(flags)).extract().map_err(explain)
@@ -144,7 +147,8 @@ fn config_file(name: &str) -> PathBuf {
 
 fn directory(variable: &str, elsewhere: &str, apple: &str) -> PathBuf {
     let user = geteuid();
-    let chosen = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute() && belongs_to(path, user));
+    let chosen =
+        std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute() && belongs_to(path, user));
     let base = chosen.unwrap_or_else(|| home(user).join(if cfg!(target_os = "macos") { apple } else { elsewhere }));
     base.join("admin-shell")
 }

@@ -16,7 +16,7 @@ use std::{io::Read as _, path::PathBuf};
 
 pub use self::terminal::width as terminal_width;
 pub(crate) use self::{
-    complete::complete as complete_line,
+    complete::Completion,
     help::text as help_text,
     show::{Banner, Look, first_helpers},
 };

@@ -69,7 +69,11 @@ pub trait AdminShell: Send + Sync + Sized + 'static {
     }
 
     /// Called after a command's outcome was recorded.
-    fn after_command(_cx: &Cx<Self>, _command: &Command, _outcome: &Outcome) -> impl Future<Output = Result<()>> + Send {
+    fn after_command(
+        _cx: &Cx<Self>,
+        _command: &Command,
+        _outcome: &Outcome,
+    ) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
 

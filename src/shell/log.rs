@@ -8,9 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tracing_subscriber::{
-    filter::Targets, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt,
-};
+use tracing_subscriber::{filter::Targets, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Starts logging for a program.
 ///
@@ -19,7 +17,10 @@ use tracing_subscriber::{
 pub(super) fn start(name: &str, filter: Option<&str>) -> crate::Result<()> {
     let filter = filter.unwrap_or("warn");
     let targets: Targets = filter.parse().map_err(|error| anyhow::anyhow!("log: `{filter}` is no filter: {error}"))?;
-    let file = LogFile(Arc::new(Mutex::new(Lazy { path: crate::config::state_dir().join(format!("{name}.log")), file: None })));
+    let file = LogFile(Arc::new(Mutex::new(Lazy {
+        path: crate::config::state_dir().join(format!("{name}.log")),
+        file: None,
+    })));
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(file);
     // A host program may have a subscriber of its own already; then that one hears us.
     let _ = tracing_subscriber::registry().with(targets).with(layer).try_init();

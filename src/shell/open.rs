@@ -126,12 +126,12 @@ impl<S: AdminShell> Shell<S> {
             standing_answer: settings.reason.clone().filter(|_| settings.yes),
         });
         let registry = Arc::new(registry);
-        let helpers = entries.iter().map(|entry| bind(Arc::clone(entry), &self.shell)).collect();
+        let callables: Vec<_> = entries.iter().map(|entry| bind(Arc::clone(entry), &self.shell)).collect();
         // Weak: the engine's functions reach the session that owns the engine.
         let status = Arc::new(OnceLock::<WeakSession>::new());
         let (shown, about) = (Arc::clone(&registry), Arc::clone(&status));
         let interpreter = Interpreter::start(
-            helpers,
+            callables.clone(),
             Box::new(move |name| repl::help_text(&shown, name)),
             Box::new(move || session_record(&about)),
             self.scripts.clone(),
@@ -151,7 +151,8 @@ impl<S: AdminShell> Shell<S> {
             registry,
             hooks: Arc::new(ComponentHooks(cx.clone())),
             when_unrecorded: self.when_unrecorded,
-            completer: Box::new(repl::complete_line),
+            completer: Box::new(repl::Completion),
+            helpers: callables,
             opened: Instant::now(),
             commands: AtomicU64::new(0),
             failed: AtomicU64::new(0),

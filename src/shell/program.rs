@@ -2,11 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found; 128 + n after signal n, as shells have it.
 
-use std::{
-    io::Write,
-    panic::AssertUnwindSafe,
-    process::ExitCode,
-};
+use std::{io::Write, panic::AssertUnwindSafe, process::ExitCode};
 
 use futures_util::FutureExt;
 use schemars::JsonSchema;
@@ -43,7 +39,9 @@ pub fn main<S: AdminShell>(open: impl AsyncFnOnce() -> Result<Shell<S>>) -> Exit
 
 /// The same for a component with settings of its own. Each field of `C` is a flag (`--max-rows`), a variable
 /// (`GREETER_MAX_ROWS`) and a key of `greeter.toml` in the configuration directory.
-pub fn main_with<C: DeserializeOwned + JsonSchema, S: AdminShell>(open: impl AsyncFnOnce(C) -> Result<Shell<S>>) -> ExitCode {
+pub fn main_with<C: DeserializeOwned + JsonSchema, S: AdminShell>(
+    open: impl AsyncFnOnce(C) -> Result<Shell<S>>,
+) -> ExitCode {
     run::<S, C>(&flags::schema_of::<C>(), open)
 }
 
@@ -76,7 +74,9 @@ fn run<S: AdminShell, C: DeserializeOwned>(schema: &Value, open: impl AsyncFnOnc
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             if json {
-                let text = crate::render::json(&serde_json::json!({"error": {"kind": "start", "message": format!("{error:#}")}}));
+                let text = crate::render::json(
+                    &serde_json::json!({"error": {"kind": "start", "message": format!("{error:#}")}}),
+                );
                 let _ = writeln!(std::io::stdout(), "{text}");
             }
             complain(&error, 1)
@@ -87,7 +87,11 @@ fn run<S: AdminShell, C: DeserializeOwned>(schema: &Value, open: impl AsyncFnOnc
     code
 }
 
-async fn session<S: AdminShell, C>(open: impl AsyncFnOnce(C) -> Result<Shell<S>>, own: C, options: Options) -> Result<u8> {
+async fn session<S: AdminShell, C>(
+    open: impl AsyncFnOnce(C) -> Result<Shell<S>>,
+    own: C,
+    options: Options,
+) -> Result<u8> {
     let shell = match AssertUnwindSafe(open(own)).catch_unwind().await {
         Ok(Ok(shell)) => shell,
         Ok(Err(error)) => {
@@ -112,7 +116,10 @@ fn options(flags: &Flags, database: std::path::PathBuf) -> std::result::Result<O
             Ok(bytes) => Work::File { name: path.display().to_string(), bytes },
             Err(error) => {
                 let code = if error.kind() == std::io::ErrorKind::NotFound { 3 } else { 1 };
-                return Err((anyhow::Error::from(error).context(format!("reading the script {}", path.display())), code));
+                return Err((
+                    anyhow::Error::from(error).context(format!("reading the script {}", path.display())),
+                    code,
+                ));
             }
         },
         (None, None) if std::io::IsTerminal::is_terminal(&std::io::stdin()) => Work::Prompt,
@@ -128,13 +135,7 @@ fn options(flags: &Flags, database: std::path::PathBuf) -> std::result::Result<O
         work,
         json: flags.json,
         color: terminal::color(flags.no_color),
-        settings: Settings {
-            mode,
-            read_only: flags.read_only,
-            reason: flags.reason.clone(),
-            yes: flags.yes,
-            database,
-        },
+        settings: Settings { mode, read_only: flags.read_only, reason: flags.reason.clone(), yes: flags.yes, database },
     })
 }
 

@@ -57,10 +57,11 @@ impl<S: AdminShell> Shell<S> {
 
     pub(crate) async fn serve(self, options: Options) -> Result<(EndReason, u8)> {
         let guard = terminal::TerminalGuard::save();
-        let opened = match AssertUnwindSafe(self.open_with(Actor::current(), options.settings.clone())).catch_unwind().await {
-            Ok(opened) => opened?,
-            Err(_) => anyhow::bail!("`{}` panicked while its session was opened; the log says where", S::COMPONENT),
-        };
+        let opened =
+            match AssertUnwindSafe(self.open_with(Actor::current(), options.settings.clone())).catch_unwind().await {
+                Ok(opened) => opened?,
+                Err(_) => anyhow::bail!("`{}` panicked while its session was opened; the log says where", S::COMPONENT),
+            };
         opened.start().await?;
         let look = Look::new(options.color, options.json, self.renderer.clone());
         let session = opened.session.clone();
@@ -110,7 +111,8 @@ async fn work<S: AdminShell>(shell: &Shell<S>, opened: &Opened<S>, options: Opti
 
 async fn banner<S: AdminShell>(shell: &Shell<S>, opened: &Opened<S>) -> Banner {
     let session = &opened.session;
-    let adapters = tokio::time::timeout(ADAPTER_PATIENCE, AssertUnwindSafe(S::adapters(&opened.cx)).catch_unwind()).await;
+    let adapters =
+        tokio::time::timeout(ADAPTER_PATIENCE, AssertUnwindSafe(S::adapters(&opened.cx)).catch_unwind()).await;
     let adapters = match adapters {
         Ok(Ok(adapters)) => Some(adapters.into_iter().map(|adapter| (adapter.name, adapter.state)).collect()),
         Ok(Err(_)) => Some(vec![("adapters".to_owned(), "failed to say how they are".to_owned())]),

@@ -286,7 +286,7 @@ pub(super) fn write_stream(script: &mut Script, name: &str, loaded: &Loaded) {
 fn write_session(script: &mut Script, name: &str, loaded: &Loaded, picture: &Picture) {
     if !loaded.has_session {
         let facts = loaded.facts.as_deref().cloned().unwrap_or_default();
-        insert_session(script, "sessions", loaded.id, name, picture, &facts);
+        insert_session(script, loaded.id, name, picture, &facts);
         return;
     }
     if loaded.span_before.as_ref() != Some(&picture.span) {
@@ -301,26 +301,25 @@ fn write_session(script: &mut Script, name: &str, loaded: &Loaded, picture: &Pic
     }
     if let Some(facts) = &loaded.facts {
         script.add("DELETE FROM sessions WHERE stream = ?").bind(loaded.id);
-        insert_session(script, "sessions", loaded.id, name, picture, facts);
+        insert_session(script, loaded.id, name, picture, facts);
     }
 }
 
-/// Inserts a session's row into `sessions`, or into a table of the same columns.
+/// Inserts a session's row.
 pub(super) fn insert_session(
     script: &mut Script,
-    table: &str,
     stream: i64,
     name: &str,
     picture: &Picture,
     facts: &crate::journal::projection::Facts,
 ) {
     let span = &picture.span;
-    script.add(&format!(
-        "INSERT INTO {table} (stream, session_id, component, order_us, start_us, end_us, duration_us, duration_class, \
+    script.add(
+        "INSERT INTO sessions (stream, session_id, component, order_us, start_us, end_us, duration_us, duration_class, \
          status, end_reason, own_end, inferred, component_type, component_version, shell_type, mode, pid, username, \
          home, uid, actor_kind, verified, hostname, platform, runtime, python_version, working_directory, reason, \
-         metadata) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-    ));
+         metadata) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    );
     script.bind(stream).bind(name).bind(picture.component.as_str()).bind(span.order_us).bind(span.start_us);
     script.bind(span.end_us).bind(span.duration_us).bind(span.duration_us.map(duration_class));
     script.bind(span.state.as_str()).bind(span.end_reason.as_deref()).bind(span.own_end).bind(span.inferred);
@@ -332,7 +331,7 @@ pub(super) fn insert_session(
     script.bind(facts.working_directory.as_deref()).bind(facts.reason.as_deref()).bind(facts.metadata.as_deref());
 }
 
-fn write_totals(script: &mut Script, before: Option<(i64, Totals)>, picture: &Picture) {
+pub(super) fn write_totals(script: &mut Script, before: Option<(i64, Totals)>, picture: &Picture) {
     let (day, now) = (picture.day(), picture.totals());
     let before = match before {
         // It moves to another day: taken out of the old one whole.

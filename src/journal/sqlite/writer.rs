@@ -22,6 +22,7 @@ use super::{
     script::{Script, Stopped},
     site::Site,
     transaction::Transaction,
+    upkeep::Upkeep,
 };
 use crate::{
     event::{Draft, Event, JournalId},
@@ -66,6 +67,7 @@ pub(super) struct Writer {
     journal: JournalId,
     connection: Mutex<Slot>,
     queue: Queue<VecDeque<Work>>,
+    pub(super) upkeep: Upkeep,
 }
 
 /// The connection, if there is one, and whether a transaction may have been left open on it.
@@ -85,7 +87,14 @@ impl Writer {
     ) -> Self {
         let identity = site.as_ref().and_then(Site::identity);
         let slot = Slot { connection: Some(connection), identity, interrupted: false };
-        Self { site, options, journal, connection: Mutex::new(slot), queue: Queue::default() }
+        Self {
+            site,
+            options,
+            journal,
+            connection: Mutex::new(slot),
+            queue: Queue::default(),
+            upkeep: Upkeep::default(),
+        }
     }
 
     /// Queues drafts and waits until they are stored.
@@ -109,11 +118,11 @@ impl Writer {
     fn submit(self: &Arc<Self>, work: Work) {
         self.queue.lock().expect("nobody panics with the queue").push_back(work);
         let writer = Arc::clone(self);
-        tokio::spawn(async move { writer.serve().await });
+        tokio::spawn(writer.serve());
     }
 
     /// Serves whoever is in the queue; nobody, when somebody else has served them meanwhile.
-    async fn serve(&self) {
+    async fn serve(self: Arc<Self>) {
         let mut slot = self.connection.lock().await;
         let works = self.take();
         if works.is_empty() {
@@ -123,8 +132,13 @@ impl Writer {
             Ok(connection) => connection,
             Err(error) => return works.into_iter().for_each(|work| work.fail(error.clone())),
         };
+        let events = works.iter().map(Work::size).sum();
         let outcome = self.write(connection, works).await;
         self.settle(&mut slot, outcome).await;
+        drop(slot);
+        if self.site.is_some() && self.upkeep.is_due(events) {
+            tokio::spawn(async move { self.look_after().await });
+        }
     }
 
     fn take(&self) -> Vec<Work> {
@@ -273,6 +287,18 @@ impl Writer {
         {
             tracing::warn!(%error, "the journal was not closed cleanly");
         }
+    }
+
+    /// Another connection like the one that writes.
+    pub(super) async fn another(&self) -> Result<Option<SqliteConnection>, JournalError> {
+        if self.site.is_none() {
+            return Ok(None);
+        }
+        self.options.connect().await.map(Some).map_err(|error| self.translate(&error))
+    }
+
+    pub(super) fn translate(&self, error: &sqlx::Error) -> JournalError {
+        translate(error, self.path())
     }
 
     fn path(&self) -> &std::path::Path {
