@@ -18,7 +18,7 @@ mod lengths;
 mod pattern;
 mod quality;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, Unit, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,9 +93,9 @@ pub struct Insight {
     pub count: u64,
     /// Out of how many.
     pub of: u64,
-    /// When it was so first.
+    /// When it was so first, to the second.
     pub since: Timestamp,
-    /// When it was so last.
+    /// When it was so last, to the second.
     pub last: Timestamp,
     /// The session in which it was so last.
     pub session_id: SessionId,
@@ -118,7 +118,13 @@ pub fn insights(recent: &Recent, zone: &TimeZone) -> Vec<Insight> {
     let mut found: Vec<(usize, Insight)> = kinds.into_iter().flat_map(|kind| kind.into_iter().enumerate()).collect();
     // Stable: within one rank the kinds keep their order.
     found.sort_by_key(|(rank, _)| *rank);
-    found.into_iter().map(|(_, insight)| insight).collect()
+    let to_the_second = |at: Timestamp| at.round(Unit::Second).unwrap_or(at);
+    let rounded = |(_, insight): (usize, Insight)| Insight {
+        since: to_the_second(insight.since),
+        last: to_the_second(insight.last),
+        ..insight
+    };
+    found.into_iter().map(rounded).collect()
 }
 
 /// The middle of some values, which are sorted for it; `None` of none.

@@ -10,10 +10,12 @@
 //! | `shell::patterns` | helpers that look at all of them together: `quality`, `insights` |
 //! | `shell::changes` | `end` |
 //! | [`row`] | what is shown of a session, a command and an event |
+//! | [`view`] | how insights look |
 //!
 //! Architecture invariant: only the public API of admin-shell is used, the way any other component would.
 
 pub mod row;
 mod shell;
+pub mod view;
 
 pub use shell::Manager;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use admin_shell::Shell;
-use manager::Manager;
+use manager::{Manager, view};
 
 fn main() -> ExitCode {
-    admin_shell::main(async || Ok(Shell::new(Manager::default())))
+    admin_shell::main(async || Ok(Shell::new(Manager::default()).renderer(view::insights)))
 }

@@ -15,10 +15,18 @@ pub(super) struct Prune {
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = clock::time)]
     before: Timestamp,
     /// First write what is removed to this file, as JSON lines that --database can read.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = archive)]
     archive: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
+}
+
+/// An archive is known by its name: --database would take any other for a database.
+fn archive(path: &str) -> Result<PathBuf, String> {
+    match path.rsplit_once('.') {
+        Some((_, "jsonl" | "ndjson")) => Ok(path.into()),
+        _ => Err("its name must end in .jsonl".to_owned()),
+    }
 }
 
 pub(super) async fn run(prune: Prune, source: &Source) -> Result<(), Stop> {

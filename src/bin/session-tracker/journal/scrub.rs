@@ -3,7 +3,7 @@
 
 use admin_shell::{
     event::{EventKind, Observation, check_reason},
-    journal::Journal,
+    journal::{Journal, JournalError},
     redact::Redactor,
 };
 use clap::Args;
@@ -39,7 +39,12 @@ pub(super) async fn run(scrub: Scrub, source: &Source) -> Result<(), Stop> {
         detail: [("event_id".to_owned(), json!(scrub.event))].into_iter().collect(),
     };
     let observation = Redactor::default().draft(EventKind::Observation, Timestamp::now(), &body);
-    place.journal.scrub(scrub.event, &observation).await?;
+    match place.journal.scrub(scrub.event, &observation).await {
+        Err(JournalError::Invalid(invalid)) if invalid.field() == "event_id" => {
+            return Err(Stop::NotFound(format!("{} {}", scrub.event, invalid.rule())));
+        }
+        outcome => outcome?,
+    }
     let answer = json!({"event_id": scrub.event, "scrubbed": true, "reason": scrub.reason});
     answer::one(&scrub.output, &answer, |_| {
         format!("The body of event {} is removed. Copies in archives, backups and trackers are not.", scrub.event)
