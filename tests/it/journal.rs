@@ -2,7 +2,7 @@
 
 mod contract;
 mod filters;
-mod fixture;
+pub(crate) mod fixture;
 mod opening;
 mod retention;
 mod tampering;
