@@ -272,7 +272,7 @@ fn session_record(session: &OnceLock<WeakSession>) -> Value {
         "id": info.session_id,
         "component": info.component,
         "user": info.actor.user.username,
-        "since": info.since,
+        "since": format!("{:.0}", info.since),
         "commands": inner.commands.load(Ordering::Relaxed),
         "mode": if info.read_only { "read-only" } else { "read-write" },
         "input": info.mode,
