@@ -19,6 +19,9 @@ use uuid::Uuid;
 
 use crate::event::{Draft, EndReason, Event, Invalid, JournalId, SessionId, StreamId};
 
+mod chain;
+mod projection;
+mod replay;
 mod sqlite;
 
 pub use sqlite::SqliteJournal;
@@ -80,6 +83,51 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Flushes and closes.
     async fn close(&self);
+
+    /// How much room there is to write. Cheap enough to be asked before every change.
+    fn room(&self) -> Room {
+        Room::Enough
+    }
+
+    /// The journal's own stream, for observations.
+    fn own_stream(&self) -> Stream {
+        Stream { id: StreamId::Journal(self.id().clone()), component: OWN_COMPONENT.to_owned() }
+    }
+}
+
+/// The component that a journal's own stream belongs to.
+pub const OWN_COMPONENT: &str = "journal";
+
+/// How much room there is where the journal lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Nothing to say.
+    Enough,
+    /// Under 256 MiB: worth a warning.
+    Low {
+        /// Free bytes.
+        free_bytes: u64,
+    },
+    /// Under 64 MiB: changes are to be refused, so that what happened until now can still be recorded.
+    Critical {
+        /// Free bytes.
+        free_bytes: u64,
+    },
+}
+
+impl Room {
+    /// What a number of free bytes means.
+    #[must_use]
+    pub fn of(free_bytes: u64) -> Self {
+        const MIB: u64 = 1024 * 1024;
+        if free_bytes < 64 * MIB {
+            Self::Critical { free_bytes }
+        } else if free_bytes < 256 * MIB {
+            Self::Low { free_bytes }
+        } else {
+            Self::Enough
+        }
+    }
 }
 
 /// What became of an event that was sealed elsewhere.
@@ -97,7 +145,7 @@ pub enum Verdict {
 }
 
 /// Why the journal did not do something. One variant for each thing that a caller can do about it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
     /// The journal can be read but not written.

@@ -1,12 +1,37 @@
-//! Values as text for people. Pure: a JSON value and a width in, text out.
+//! Values as text for people. Pure: a JSON value and a width in, text out; imports nothing of ours.
 //!
-//! - A list of records is an aligned table, its columns in the order of the records' fields.
-//! - One record is a block of keys and values.
-//! - A string is itself, with control characters escaped; everything else is JSON.
+//! | value | text |
+//! |---|---|
+//! | list of records | an aligned table, columns in the order of the records' fields ([`table()`]) |
+//! | one record | a block of keys and values, what is nested indented below its key |
+//! | list of anything else | one line each |
+//! | string | itself |
+//! | null | nothing |
+//! | everything else | JSON |
 //!
-//! No control character (Cc but LF and TAB) and no bidirectional override (U+202A..2E, U+2066..69) leaves here unescaped.
+//! Invariant: no control character (Cc but LF and TAB) and no bidirectional override (U+202A..2E, U+2066..69) leaves here
+//! unescaped, whichever function made the text.
+
+mod failure;
+#[cfg(test)]
+mod golden;
+mod json;
+mod record;
+mod table;
+mod text;
 
 use serde_json::Value;
+
+pub(crate) use self::text::{columns, cut, line, wrap};
+pub use self::{
+    failure::{Place, Report, failure},
+    json::json,
+    table::table,
+    text::visible,
+};
+
+const EMPTY_LIST: &str = "(none)";
+const EMPTY_RECORD: &str = "(empty)";
 
 /// How wide the output may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +42,54 @@ pub enum Width {
     Unlimited,
 }
 
-/// A value as a person wants to see it. Empty for null.
-#[must_use]
-pub fn render(value: &Value, _width: Width) -> String {
-    value.to_string()
+impl Width {
+    /// What is left beside `taken` columns.
+    pub(crate) fn less(self, taken: usize) -> Self {
+        match self {
+            Self::Columns(columns) => Self::Columns(columns.saturating_sub(u16::try_from(taken).unwrap_or(u16::MAX))),
+            Self::Unlimited => Self::Unlimited,
+        }
+    }
 }
 
-/// Text whose control characters and bidirectional overrides are shown, not obeyed.
+/// Whether text may hold escape sequences for colours, of ours: those of others never reach a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// A terminal that shows colours.
+    On,
+    /// A pipe, a file, or somebody who wants none.
+    Off,
+}
+
+/// A value as a person wants to see it, without a newline at the end. Empty for null.
+///
+/// ```
+/// use admin_shell::render::{Width, render};
+/// use serde_json::json;
+///
+/// let text = render(&json!({"id": "run_1", "attempts": 2}), Width::Columns(80));
+/// assert_eq!(text, "id        run_1\nattempts  2");
+/// ```
 #[must_use]
-pub fn visible(text: &str) -> String {
-    text.to_owned()
+pub fn render(value: &Value, width: Width) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => visible(text),
+        Value::Array(list) if list.is_empty() => EMPTY_LIST.to_owned(),
+        Value::Array(list) if list.iter().all(record::is_record) => {
+            table::records(list.iter().filter_map(Value::as_object), width)
+        }
+        Value::Array(list) => list.iter().map(item).collect::<Vec<_>>().join("\n"),
+        Value::Object(record) if record.is_empty() => EMPTY_RECORD.to_owned(),
+        Value::Object(record) => record::record(record, width),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// One item of a list, on one line whatever it holds: the number of lines is the number of items.
+fn item(value: &Value) -> String {
+    match value {
+        Value::String(text) => text::line(text).into_owned(),
+        other => json(other),
+    }
 }

@@ -1,4 +1,192 @@
-//! The journal in a SQLite file.
-/// A journal in a SQLite file.
-#[derive(Debug)]
-pub struct SqliteJournal {}
+//! The journal in a SQLite file: WAL, `synchronous=FULL`, one connection that writes, a few that read.
+//!
+//! Invariants:
+//! - Opening a journal that is up to date takes no lock. Making one, the switch to WAL and migrating are done under a
+//!   file lock, because SQLite's own busy timeout does not cover them.
+//! - Nothing is written to a journal of another user, nor where the file or its directory is read-only.
+//! - Readers page and hold no transaction between pages, so that they do not keep the WAL from being reset.
+//!
+//! A file of JSON lines, as `prune --archive` writes it, opens too: it is read into memory, for reading only.
+
+mod append;
+mod archive;
+mod error;
+mod migrate;
+mod open;
+mod pace;
+mod pages;
+mod prune;
+mod query;
+mod read;
+mod rebuild;
+mod record;
+mod rollups;
+mod rows;
+mod script;
+mod scrub;
+mod site;
+mod status;
+mod text;
+mod transaction;
+mod upkeep;
+mod verify;
+mod writer;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
+use uuid::Uuid;
+
+use self::{site::Site, writer::Writer};
+use super::{
+    CommandFilter, CommandRecord, Entry, Filter, Found, Journal, JournalError, JournalStatus, Page, Prune, Pruned,
+    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict,
+};
+use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
+
+/// A journal in a SQLite file. A cheap handle: clones share the connections.
+#[derive(Clone)]
+pub struct SqliteJournal(Arc<Inner>);
+
+struct Inner {
+    id: JournalId,
+    /// Where it is; `None` for one in memory.
+    site: Option<Site>,
+    /// What to call it.
+    name: String,
+    /// It was read from an archive, which holds single observations of a stream.
+    is_archive: bool,
+    writer: Result<Arc<Writer>, JournalError>,
+    readers: Readers,
+}
+
+/// Where reading is done.
+enum Readers {
+    /// Connections of their own, opened when they are needed.
+    Pool(SqlitePool),
+    /// The connection that writes: the only one that a journal in memory has.
+    Writer(Arc<Writer>),
+}
+
+/// A connection for reading.
+enum Reader<'j> {
+    Pooled(PoolConnection<Sqlite>),
+    Held(writer::Held<'j>),
+}
+
+impl Reader<'_> {
+    fn connection(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Pooled(connection) => connection,
+            Self::Held(held) => held.connection(),
+        }
+    }
+}
+
+impl SqliteJournal {
+    /// The journal's id, which is also the stream of its own observations.
+    #[must_use]
+    pub fn id(&self) -> &JournalId {
+        &self.0.id
+    }
+
+    /// Why nothing can be written to it, when that is so.
+    #[must_use]
+    pub fn read_only(&self) -> Option<&JournalError> {
+        self.0.writer.as_ref().err()
+    }
+
+    fn writer(&self) -> Result<&Arc<Writer>, JournalError> {
+        self.0.writer.as_ref().map_err(JournalError::clone)
+    }
+
+    async fn reader(&self) -> Result<Reader<'_>, JournalError> {
+        match &self.0.readers {
+            Readers::Pool(pool) => pool.acquire().await.map(Reader::Pooled).map_err(|error| self.translate(&error)),
+            Readers::Writer(writer) => Ok(Reader::Held(writer.hold_to_read().await?)),
+        }
+    }
+
+    fn translate(&self, error: &sqlx::Error) -> JournalError {
+        error::translate(error, std::path::Path::new(&self.0.name))
+    }
+}
+
+impl std::fmt::Debug for SqliteJournal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteJournal").field("id", &self.0.id).field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    fn id(&self) -> &JournalId {
+        &self.0.id
+    }
+
+    async fn record(&self, stream: &Stream, drafts: &[Draft]) -> Result<Vec<Event>, JournalError> {
+        self.writer()?.record(stream, drafts).await
+    }
+
+    async fn append(&self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
+        self.writer()?.append(events).await
+    }
+
+    async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {
+        query::sessions(self, filter, page).await
+    }
+
+    async fn find(&self, id_or_prefix: &str) -> Result<Found, JournalError> {
+        read::find(self, id_or_prefix).await
+    }
+
+    async fn events(&self, stream: &StreamId, from: u64, limit: u32) -> Result<Vec<Entry>, JournalError> {
+        read::events(self, stream, from, limit).await
+    }
+
+    async fn observations(&self, about: &SessionId) -> Result<Vec<Event>, JournalError> {
+        read::observations(self, about).await
+    }
+
+    async fn commands(&self, filter: &CommandFilter) -> Result<Vec<CommandRecord>, JournalError> {
+        read::commands(self, filter).await
+    }
+
+    async fn open_sessions(&self) -> Result<Vec<SessionRecord>, JournalError> {
+        read::open_sessions(self).await
+    }
+
+    async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError> {
+        verify::verify(self, only).await
+    }
+
+    async fn status(&self) -> Result<JournalStatus, JournalError> {
+        status::status(self).await
+    }
+
+    async fn prune(&self, plan: &Prune) -> Result<Pruned, JournalError> {
+        prune::prune(self, plan).await
+    }
+
+    async fn scrub(&self, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {
+        scrub::scrub(self, event_id, observation).await
+    }
+
+    async fn rebuild(&self) -> Result<Rebuilt, JournalError> {
+        rebuild::rebuild(self).await
+    }
+
+    async fn close(&self) {
+        if let Readers::Pool(pool) = &self.0.readers {
+            pool.close().await;
+        }
+        if let Ok(writer) = &self.0.writer {
+            writer.close().await;
+        }
+    }
+
+    fn room(&self) -> Room {
+        self.0.site.as_ref().and_then(Site::free_bytes).map_or(Room::Enough, Room::of)
+    }
+}

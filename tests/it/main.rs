@@ -1,4 +1,6 @@
 //! The integration tests, in one binary: one module a subject.
 
 mod events;
+mod house;
+mod journal;
 mod redact;

@@ -1,0 +1,55 @@
+//! What SQLite's error codes mean for a caller.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::journal::JournalError;
+
+/// How long a writer waits for the others.
+pub(super) const BUSY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// SQLite's primary result codes that call for an action of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    Busy,
+    ReadOnly,
+    Io,
+    Corrupt,
+    Full,
+    CannotOpen,
+    Other,
+}
+
+/// The code of an error, without its extension.
+pub(super) fn code(error: &sqlx::Error) -> Code {
+    let sqlx::Error::Database(error) = error else { return Code::Other };
+    let extended = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(1);
+    match extended & 0xff {
+        5 | 6 => Code::Busy,
+        8 => Code::ReadOnly,
+        10 => Code::Io,
+        11 | 26 => Code::Corrupt,
+        13 => Code::Full,
+        14 => Code::CannotOpen,
+        _ => Code::Other,
+    }
+}
+
+/// The journal's word for an error that happened before a commit was tried.
+pub(super) fn translate(error: &sqlx::Error, path: &std::path::Path) -> JournalError {
+    let path = || PathBuf::from(path);
+    match code(error) {
+        Code::Busy => JournalError::Busy { waited: BUSY_DEADLINE },
+        Code::ReadOnly => JournalError::ReadOnly { path: path(), because: words(error) },
+        Code::Corrupt => JournalError::Damaged(words(error)),
+        Code::Full => JournalError::Full,
+        Code::CannotOpen => JournalError::Unusable { path: path(), because: words(error) },
+        Code::Io | Code::Other => JournalError::Database(words(error)),
+    }
+}
+
+fn words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    }
+}

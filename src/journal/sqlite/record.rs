@@ -1,0 +1,102 @@
+//! From a row to the session record that everybody is shown.
+
+use jiff::Timestamp;
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::rows;
+use crate::journal::{JournalError, SessionRecord, SessionStatus, projection::State};
+
+/// The columns of [`session`], of `sessions p`, `streams s` and `presence b`.
+pub(super) const COLUMNS: &str = "p.session_id, p.component, p.order_us, p.start_us, p.end_us, p.duration_us, \
+     p.status, p.end_reason, p.inferred, p.component_type, p.component_version, p.shell_type, p.mode, p.pid, \
+     p.username, p.home, p.uid, p.actor_kind, p.verified, p.hostname, p.platform, p.runtime, p.python_version, \
+     p.working_directory, p.reason, p.metadata, s.commands, s.outcomes, s.failed, s.writes, s.destroys, s.heard_us, \
+     s.head_hash, b.heard_us, b.lease_us, EXISTS (SELECT 1 FROM conflicts c WHERE c.stream = p.session_id)";
+
+/// How the tables of [`COLUMNS`] are joined.
+pub(super) const JOINS: &str = "JOIN streams s ON s.id = p.stream LEFT JOIN presence b ON b.session_id = p.session_id";
+
+/// Reads a row of [`COLUMNS`], as of `now_us`.
+pub(super) fn session(row: &SqliteRow, now_us: i64) -> Result<SessionRecord, JournalError> {
+    let id: String = row.get(0);
+    let start_us: Option<i64> = row.get(3);
+    let state = State::parse(row.get(6));
+    let heard_us: i64 = row.get(31);
+    let beat_us: Option<i64> = row.get(33);
+    let inferred: bool = row.get(8);
+    let (outcomes, failed): (i64, i64) = (row.get(27), row.get(28));
+    let end_reason: Option<String> = row.get(7);
+    let metadata: Option<String> = row.get(25);
+    let duration_us: Option<i64> = match state {
+        State::Open => start_us.map(|start| now_us.saturating_sub(start).max(0)),
+        State::Ended | State::Crashed => row.get(5),
+    };
+    Ok(SessionRecord {
+        session_id: id.parse().map_err(|_| JournalError::Damaged(format!("`{id}` is no session's id")))?,
+        session_type: "admin_shell".to_owned(),
+        component_name: row.get(1),
+        component_type: row.get(9),
+        component_version: row.get(10),
+        shell_type: row.get(11),
+        mode: row.get(12),
+        status: status(state, beat_us, row.get(34), now_us),
+        end_reason: end_reason.and_then(|word| word.parse().ok()),
+        inferred,
+        start_time: start_us.map(timestamp),
+        end_time: row.get::<Option<i64>, _>(4).map(timestamp),
+        duration_seconds: duration_us.map(seconds),
+        last_seen: Some(timestamp(heard_us.max(beat_us.unwrap_or(i64::MIN)))),
+        pid: row.get(13),
+        username: row.get(14),
+        home: row.get(15),
+        uid: row.get(16),
+        actor_kind: row.get(17),
+        verified: row.get(18),
+        hostname: row.get(19),
+        platform: row.get(20),
+        runtime: row.get(21),
+        python_version: row.get(22),
+        working_directory: row.get(23),
+        reason: row.get(24),
+        commands: count(row.get(26)),
+        failed_commands: count(failed),
+        write_calls: count(row.get(29)),
+        destroy_calls: count(row.get(30)),
+        quality_score: quality(outcomes, failed, inferred),
+        chain_head: rows::optional_hash(row, 32)?.map(|hash| hash.to_string()),
+        forked: row.get(35),
+        metadata: metadata.and_then(|text| serde_json::from_str(&text).ok()),
+    })
+}
+
+/// `stale` and `lost` are for those that ever beat.
+fn status(state: State, beat_us: Option<i64>, lease_us: Option<i64>, now_us: i64) -> SessionStatus {
+    match (state, beat_us, lease_us) {
+        (State::Ended, ..) => SessionStatus::Ended,
+        (State::Crashed, ..) => SessionStatus::Crashed,
+        (State::Open, Some(beat), Some(lease)) if now_us - beat > 3 * lease => SessionStatus::Lost,
+        (State::Open, Some(beat), Some(lease)) if now_us - beat > lease => SessionStatus::Stale,
+        (State::Open, ..) => SessionStatus::Active,
+    }
+}
+
+/// 100 × succeeded / commands with an outcome, less 20 when the end was inferred.
+fn quality(outcomes: i64, failed: i64, inferred: bool) -> Option<f64> {
+    if outcomes <= 0 {
+        return None;
+    }
+    let score = 100.0 * (outcomes - failed) as f64 / outcomes as f64 - if inferred { 20.0 } else { 0.0 };
+    Some(score.clamp(0.0, 100.0))
+}
+
+pub(super) fn timestamp(us: i64) -> Timestamp {
+    Timestamp::from_microsecond(us).unwrap_or(if us < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+pub(super) fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn seconds(us: i64) -> f64 {
+    us as f64 / 1_000_000.0
+}

@@ -1,0 +1,240 @@
+//! One writing transaction: what was read of the file, what is to be written, and the commit.
+//!
+//! Invariants:
+//! - `BEGIN IMMEDIATE`: whoever reads a head here is the only one who can move it.
+//! - The schema's version is checked in the transaction, so a program that is too old stops at the first commit after
+//!   the file was migrated.
+//! - Events, projection and rollups of one piece of work are in one commit.
+//! - Each stream's row is written once, at the end, however many events it got.
+
+use std::{collections::HashMap, path::Path};
+
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{
+    error::translate,
+    rows::{self, EventRow, Loaded},
+    script::{Script, Stopped},
+    writer::{check_version, failed_commit},
+};
+use crate::{
+    event::{Event, EventKind, Hash, JournalId, Observation, StreamId},
+    journal::{
+        JournalError,
+        chain::{genesis, link},
+        projection::Change,
+    },
+};
+
+/// At most this many rows wait before they are written.
+const ROWS_WAITING: usize = 256;
+
+/// An event that is stored already.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub hash: Hash,
+    pub stream: i64,
+    pub text: Option<String>,
+}
+
+/// One writing transaction.
+pub(super) struct Transaction<'c> {
+    pub(super) connection: &'c mut SqliteConnection,
+    pub(super) journal: &'c JournalId,
+    pub(super) now_us: i64,
+    pub(super) streams: HashMap<String, Loaded>,
+    pub(super) known: HashMap<Uuid, Known>,
+    path: &'c Path,
+    /// What `begin` has read is what the first piece of work needs.
+    is_first: bool,
+    position: i64,
+    link: Hash,
+    /// Streams ever opened, once it was asked for.
+    opened: Option<i64>,
+    opened_more: bool,
+    events: Vec<EventRow>,
+    changes: Vec<(i64, i64, i64, Change)>,
+    observations: Vec<(i64, Observation, i64)>,
+}
+
+impl<'c> Transaction<'c> {
+    /// Begins, and reads in the same trip the head of the journal, some streams, and which of some ids are stored.
+    pub(super) async fn begin(
+        connection: &'c mut SqliteConnection,
+        path: &'c Path,
+        journal: &'c JournalId,
+        names: &[&str],
+        ids: &[Uuid],
+    ) -> Result<Self, JournalError> {
+        let mut script = Script::default();
+        script.add("BEGIN IMMEDIATE").add("PRAGMA user_version").add(rows::SELECT_HEAD);
+        rows::select_streams(&mut script, names);
+        rows::select_known(&mut script, ids);
+        let answers = script.run(connection).await.map_err(|stopped| translate(&stopped.error, path))?;
+        let first = |at: usize| answers.get(at).and_then(|rows| rows.first());
+        check_version(first(1).map_or(0, |row| row.get(0)))?;
+        let (position, link) = match first(2) {
+            Some(row) => (row.get(0), rows::hash(row, 1)?),
+            None => (0, genesis(journal)),
+        };
+        let mut transaction = Self {
+            connection,
+            journal,
+            now_us: Timestamp::now().as_microsecond(),
+            streams: HashMap::new(),
+            known: HashMap::new(),
+            path,
+            is_first: !ids.is_empty(),
+            position,
+            link,
+            opened: None,
+            opened_more: false,
+            events: Vec::new(),
+            changes: Vec::new(),
+            observations: Vec::new(),
+        };
+        transaction.take_in(answers.get(3..).unwrap_or_default())?;
+        Ok(transaction)
+    }
+
+    /// The last position and its link.
+    pub(super) fn head(&self) -> (i64, Hash) {
+        (self.position, self.link)
+    }
+
+    /// Reads the streams and ids that a piece of work needs and that are not known yet.
+    pub(super) async fn prefetch(&mut self, names: &[&str], ids: &[Uuid]) -> Result<(), JournalError> {
+        if std::mem::take(&mut self.is_first) {
+            return Ok(());
+        }
+        let names: Vec<&str> = names.iter().copied().filter(|name| !self.streams.contains_key(*name)).collect();
+        if names.is_empty() && ids.is_empty() {
+            return Ok(());
+        }
+        self.flush().await?;
+        let mut script = Script::default();
+        rows::select_streams(&mut script, &names);
+        rows::select_known(&mut script, ids);
+        let answers = self.read(script).await?;
+        self.take_in(&answers)
+    }
+
+    fn take_in(&mut self, answers: &[Vec<SqliteRow>]) -> Result<(), JournalError> {
+        for row in answers.iter().flatten() {
+            if row.len() == rows::KNOWN_COLUMNS {
+                let (id, known) = rows::known(row)?;
+                self.known.insert(id, known);
+            } else {
+                let (name, loaded) = rows::loaded(row)?;
+                self.streams.entry(name).or_insert(loaded);
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a stream that is not there yet. What was said about its session before it came is kept for its first event.
+    pub(super) async fn open_stream(&mut self, id: &StreamId, component: &str, own: bool) -> Result<(), JournalError> {
+        self.flush().await?;
+        let mut script = Script::default();
+        script.add("SELECT what, time_us FROM observations WHERE about = ? ORDER BY position").bind(id.as_str());
+        if self.opened.is_none() {
+            script.add("SELECT streams FROM journal");
+        }
+        let answers = self.read(script).await?;
+        let said = answers.first().into_iter().flatten().map(|row| (row.get(0), row.get(1))).collect();
+        let before = self.opened.or_else(|| Some(answers.get(1)?.first()?.get(0))).unwrap_or(0);
+        self.opened = Some(before + 1);
+        self.opened_more = true;
+        let is_session = matches!(id, StreamId::Session(_));
+        self.streams.insert(id.as_str().to_owned(), Loaded::new(before + 1, component, own, is_session, said));
+        Ok(())
+    }
+
+    /// Puts an event at the end of the journal and at the head of its stream, which must be loaded.
+    pub(super) async fn push(&mut self, event: &Event) -> Result<(), JournalError> {
+        self.position += 1;
+        let position = u64::try_from(self.position).unwrap_or(0);
+        self.link = link(&self.link, position, &event.event_id(), &event.hash());
+        let stream = self.streams.get_mut(event.stream().as_str()).expect("the caller has loaded the stream");
+        let row = EventRow { position: self.position, stream: stream.id, link: self.link, event: event.clone() };
+        let change = stream.push(&row, self.now_us);
+        if let Some(change) = change {
+            self.changes.push((self.position, stream.id, event.timestamp().as_microsecond(), change));
+        }
+        let known = Known { hash: event.hash(), stream: stream.id, text: Some(event.text().to_owned()) };
+        self.known.insert(event.event_id(), known);
+        self.events.push(row);
+        if *event.kind() == EventKind::Observation && matches!(event.stream(), StreamId::Journal(_)) {
+            self.observe(event).await?;
+        }
+        if self.events.len() >= ROWS_WAITING {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Lets an observation change the session that it is about.
+    async fn observe(&mut self, event: &Event) -> Result<(), JournalError> {
+        let Some(observation) = event.decode::<Observation>() else { return Ok(()) };
+        let Some(about) = observation.about.clone() else { return Ok(()) };
+        let time_us = event.timestamp().as_microsecond();
+        self.prefetch(&[about.as_str()], &[]).await?;
+        if let Some(loaded) = self.streams.get_mut(about.as_str()) {
+            loaded.observe(&observation.what, time_us);
+        }
+        self.observations.push((self.position, observation, time_us));
+        Ok(())
+    }
+
+    /// Writes what waits.
+    pub(super) async fn flush(&mut self) -> Result<(), JournalError> {
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        let mut script = Script::default();
+        self.write_waiting(&mut script);
+        self.read(script).await.map(drop)
+    }
+
+    fn write_waiting(&mut self, script: &mut Script) {
+        rows::insert_events(script, &std::mem::take(&mut self.events), self.now_us);
+        for (position, stream, time_us, change) in self.changes.drain(..) {
+            rows::write_change(script, position, stream, time_us, change);
+        }
+        for (position, observation, time_us) in self.observations.drain(..) {
+            rows::insert_observation(script, position, &observation, time_us);
+        }
+    }
+
+    /// Writes everything and commits. A COMMIT that fails is looked into: only what is surely not stored has failed.
+    pub(super) async fn commit(mut self) -> Result<(), JournalError> {
+        let mut script = Script::default();
+        if self.events.len() > 8 {
+            self.flush().await?;
+        }
+        self.write_waiting(&mut script);
+        for (name, loaded) in &self.streams {
+            rows::write_stream(&mut script, name, loaded);
+        }
+        if self.opened_more {
+            script.add("UPDATE journal SET streams = ?").bind(self.opened);
+        }
+        script.add("COMMIT");
+        let statements = script.len();
+        match script.run(self.connection).await {
+            Ok(_) => Ok(()),
+            Err(Stopped { done, error }) if done + 1 == statements => Err(failed_commit(&error, self.path)),
+            Err(Stopped { error, .. }) => Err(translate(&error, self.path)),
+        }
+    }
+
+    /// Runs a script inside the transaction.
+    pub(super) async fn read(&mut self, script: Script) -> Result<Vec<Vec<SqliteRow>>, JournalError> {
+        if script.len() == 0 {
+            return Ok(Vec::new());
+        }
+        script.run(self.connection).await.map_err(|stopped| translate(&stopped.error, self.path))
+    }
+}

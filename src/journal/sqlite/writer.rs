@@ -1,0 +1,352 @@
+//! The one connection that writes, and the order in which things are written.
+//!
+//! Invariants:
+//! - Everything that is written goes through [`Writer::run`]: one transaction at a time in this process.
+//! - Work that waits is taken together: whoever gets the connection serves everybody who has queued until then, in one
+//!   transaction. A shell is alone and gets a transaction of its own; a tracker's clients share the cost of a commit.
+//! - A caller that goes away (Ctrl-C drops its future) does not stop a transaction halfway: it runs in a task.
+//! - After a failure the transaction is rolled back; when that fails too, or the failure was of the disk, the connection
+//!   is thrown away and the next one opens another.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex as Queue},
+};
+
+use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::sync::{Mutex, MutexGuard, oneshot};
+
+use super::{
+    error::{Code, code, translate},
+    migrate::SCHEMA_VERSION,
+    script::{Script, Stopped},
+    site::Site,
+    transaction::Transaction,
+    upkeep::Upkeep,
+};
+use crate::{
+    event::{Draft, Event, JournalId},
+    journal::{JournalError, Stream, Verdict},
+};
+
+/// At most this many events are written in one transaction of shared work.
+const SHARE: usize = 4_000;
+
+/// Something to write, and whom to tell.
+pub(super) enum Work {
+    Record(Stream, Vec<Draft>, oneshot::Sender<Result<Vec<Event>, JournalError>>),
+    Append(Vec<Event>, oneshot::Sender<Result<Vec<Verdict>, JournalError>>),
+}
+
+impl Work {
+    fn size(&self) -> usize {
+        match self {
+            Self::Record(_, drafts, _) => drafts.len(),
+            Self::Append(events, _) => events.len(),
+        }
+    }
+
+    fn fail(self, error: JournalError) {
+        match self {
+            Self::Record(_, _, reply) => drop(reply.send(Err(error))),
+            Self::Append(_, reply) => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// What is to be told once the transaction is committed.
+enum Answer {
+    Record(oneshot::Sender<Result<Vec<Event>, JournalError>>, Result<Vec<Event>, JournalError>),
+    Append(oneshot::Sender<Result<Vec<Verdict>, JournalError>>, Vec<Verdict>),
+}
+
+/// The connection that writes.
+pub(super) struct Writer {
+    site: Option<Site>,
+    options: SqliteConnectOptions,
+    journal: JournalId,
+    connection: Mutex<Slot>,
+    queue: Queue<VecDeque<Work>>,
+    pub(super) upkeep: Upkeep,
+}
+
+/// The connection, if there is one, and whether a transaction may have been left open on it.
+struct Slot {
+    connection: Option<SqliteConnection>,
+    identity: Option<(u64, u64)>,
+    interrupted: bool,
+}
+
+impl Writer {
+    /// `site` is `None` for a journal in memory, which can not be opened again.
+    pub(super) fn new(
+        site: Option<Site>,
+        options: SqliteConnectOptions,
+        journal: JournalId,
+        connection: SqliteConnection,
+    ) -> Self {
+        let identity = site.as_ref().and_then(Site::identity);
+        let slot = Slot { connection: Some(connection), identity, interrupted: false };
+        Self {
+            site,
+            options,
+            journal,
+            connection: Mutex::new(slot),
+            queue: Queue::default(),
+            upkeep: Upkeep::default(),
+        }
+    }
+
+    /// Queues drafts and waits until they are stored.
+    pub(super) async fn record(
+        self: &Arc<Self>,
+        stream: &Stream,
+        drafts: &[Draft],
+    ) -> Result<Vec<Event>, JournalError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Work::Record(stream.clone(), drafts.to_vec(), reply));
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Queues sealed events and waits until they are judged and stored.
+    pub(super) async fn append(self: &Arc<Self>, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Work::Append(events.to_vec(), reply));
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    fn submit(self: &Arc<Self>, work: Work) {
+        self.queue.lock().expect("nobody panics with the queue").push_back(work);
+        let writer = Arc::clone(self);
+        tokio::spawn(writer.serve());
+    }
+
+    /// Serves whoever is in the queue; nobody, when somebody else has served them meanwhile.
+    async fn serve(self: Arc<Self>) {
+        let mut slot = self.connection.lock().await;
+        let works = self.take();
+        if works.is_empty() {
+            return;
+        }
+        let connection = match self.ready(&mut slot).await {
+            Ok(connection) => connection,
+            Err(error) => return works.into_iter().for_each(|work| work.fail(error.clone())),
+        };
+        let events = works.iter().map(Work::size).sum();
+        let outcome = self.write(connection, works).await;
+        self.settle(&mut slot, outcome).await;
+        drop(slot);
+        if self.site.is_some() && self.upkeep.is_due(events) {
+            tokio::spawn(async move { self.look_after().await });
+        }
+    }
+
+    fn take(&self) -> Vec<Work> {
+        let mut queue = self.queue.lock().expect("nobody panics with the queue");
+        let mut size = 0;
+        let mut works = Vec::new();
+        while let Some(work) = queue.pop_front_if(|work| works.is_empty() || size + work.size() <= SHARE) {
+            size += work.size();
+            works.push(work);
+        }
+        works
+    }
+
+    /// Writes everything in one transaction and tells everybody. The error is for the connection's sake.
+    async fn write(&self, connection: &mut SqliteConnection, works: Vec<Work>) -> Result<(), JournalError> {
+        let mut transaction = match self.begin(connection, &works).await {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                works.into_iter().for_each(|work| work.fail(error.clone()));
+                return Err(error);
+            }
+        };
+        let mut answers = Vec::with_capacity(works.len());
+        let mut failure = None;
+        for work in works {
+            if let Some(error) = &failure {
+                work.fail(JournalError::clone(error));
+                continue;
+            }
+            match work {
+                Work::Record(stream, drafts, reply) => match transaction.record(&stream, &drafts).await {
+                    Ok(events) => answers.push(Answer::Record(reply, Ok(events))),
+                    // Nothing of it was written, so the others go on.
+                    Err(error @ JournalError::Invalid(_)) => answers.push(Answer::Record(reply, Err(error))),
+                    Err(error) => {
+                        failure = Some(error.clone());
+                        drop(reply.send(Err(error)));
+                    }
+                },
+                Work::Append(events, reply) => match transaction.append(&events).await {
+                    Ok(verdicts) => answers.push(Answer::Append(reply, verdicts)),
+                    Err(error) => {
+                        failure = Some(error.clone());
+                        drop(reply.send(Err(error)));
+                    }
+                },
+            }
+        }
+        let outcome = match failure {
+            Some(error) => Err(error),
+            None => transaction.commit().await,
+        };
+        for answer in answers {
+            match (answer, &outcome) {
+                (Answer::Record(reply, result), Ok(())) => drop(reply.send(result)),
+                (Answer::Append(reply, verdicts), Ok(())) => drop(reply.send(Ok(verdicts))),
+                (Answer::Record(reply, _), Err(error)) => drop(reply.send(Err(error.clone()))),
+                (Answer::Append(reply, _), Err(error)) => drop(reply.send(Err(error.clone()))),
+            }
+        }
+        outcome
+    }
+
+    /// Begins a transaction, and reads in the same trip what the first piece of work needs.
+    async fn begin<'c>(
+        &'c self,
+        connection: &'c mut SqliteConnection,
+        works: &[Work],
+    ) -> Result<Transaction<'c>, JournalError> {
+        let (mut names, ids): (Vec<&str>, Vec<_>) = match works.first() {
+            Some(Work::Record(stream, drafts, _)) => {
+                (vec![stream.id.as_str()], drafts.iter().map(Draft::event_id).collect())
+            }
+            Some(Work::Append(events, _)) => {
+                events.iter().map(|event| (event.stream().as_str(), event.event_id())).unzip()
+            }
+            None => Default::default(),
+        };
+        names.sort_unstable();
+        names.dedup();
+        Transaction::begin(connection, self.path(), &self.journal, &names, &ids).await
+    }
+
+    /// A connection in a known state, opened again where need be.
+    async fn ready<'s>(&self, slot: &'s mut Slot) -> Result<&'s mut SqliteConnection, JournalError> {
+        if slot.interrupted {
+            // A task died in the middle, with its runtime. Rolling back is all that a journal in memory can do.
+            match (&self.site, slot.connection.as_mut()) {
+                (None, Some(connection)) => drop(sqlx::query("ROLLBACK").execute(connection).await),
+                _ => slot.connection = None,
+            }
+        }
+        if let Some(site) = &self.site {
+            let there = site.identity();
+            if there.is_none() || (slot.connection.is_some() && there != slot.identity) {
+                slot.connection = None;
+                return Err(site.unusable("it was moved, deleted or replaced while it was open"));
+            }
+            if slot.connection.is_none() {
+                let opened = self.options.connect().await.map_err(|error| translate(&error, &site.path))?;
+                slot.connection = Some(opened);
+                slot.identity = there;
+            }
+        }
+        slot.interrupted = true;
+        slot.connection.as_mut().ok_or_else(|| JournalError::Database("the journal is closed".to_owned()))
+    }
+
+    /// Leaves the connection fit for the next one.
+    async fn settle(&self, slot: &mut Slot, outcome: Result<(), JournalError>) {
+        slot.interrupted = false;
+        let Err(error) = outcome else { return };
+        let Some(connection) = slot.connection.as_mut() else { return };
+        let mut rollback = Script::default();
+        rollback.add("ROLLBACK");
+        let rolled_back = match rollback.run(connection).await {
+            Ok(_) => true,
+            // SQLite has rolled back by itself.
+            Err(Stopped { error, .. }) => error.to_string().contains("no transaction is active"),
+        };
+        let of_the_disk = matches!(error, JournalError::Unknown { .. } | JournalError::Database(_));
+        if self.site.is_some() && (!rolled_back || of_the_disk) {
+            slot.connection = None;
+        }
+    }
+
+    /// Holds the connection for something else than events: pruning, rebuilding, or reading where there is no other.
+    pub(super) async fn hold(&self) -> Result<Held<'_>, JournalError> {
+        let mut slot = self.connection.lock().await;
+        self.ready(&mut slot).await?;
+        Ok(Held { writer: self, slot })
+    }
+
+    /// Holds the connection to read, where there is no other: nothing needs to be settled.
+    pub(super) async fn hold_to_read(&self) -> Result<Held<'_>, JournalError> {
+        let mut held = self.hold().await?;
+        held.slot.interrupted = false;
+        Ok(held)
+    }
+
+    /// Waits for what is being written and closes the connection.
+    pub(super) async fn close(&self) {
+        let mut slot = self.connection.lock().await;
+        if let Some(connection) = slot.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the journal was not closed cleanly");
+        }
+    }
+
+    /// Another connection like the one that writes.
+    pub(super) async fn another(&self) -> Result<Option<SqliteConnection>, JournalError> {
+        if self.site.is_none() {
+            return Ok(None);
+        }
+        self.options.connect().await.map(Some).map_err(|error| self.translate(&error))
+    }
+
+    pub(super) fn translate(&self, error: &sqlx::Error) -> JournalError {
+        translate(error, self.path())
+    }
+
+    fn path(&self) -> &std::path::Path {
+        self.site.as_ref().map_or(std::path::Path::new(":memory:"), |site| &site.path)
+    }
+}
+
+/// The connection, held for a while.
+pub(super) struct Held<'w> {
+    writer: &'w Writer,
+    slot: MutexGuard<'w, Slot>,
+}
+
+impl Held<'_> {
+    /// The connection itself.
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        self.slot.connection.as_mut().expect("it was made ready before it was held")
+    }
+
+    /// Begins a transaction; [`settle`](Self::settle) must follow with its outcome.
+    pub(super) async fn begin(&mut self) -> Result<Transaction<'_>, JournalError> {
+        let writer = self.writer;
+        Transaction::begin(self.connection(), writer.path(), &writer.journal, &[], &[]).await
+    }
+
+    /// Leaves the connection fit for the next one.
+    pub(super) async fn settle<T>(mut self, outcome: Result<T, JournalError>) -> Result<T, JournalError> {
+        self.writer.settle(&mut self.slot, outcome.as_ref().map(drop).map_err(JournalError::clone)).await;
+        outcome
+    }
+}
+
+/// Reads the version, so that a program that is too old stops before it writes.
+pub(super) fn check_version(found: i64) -> Result<(), JournalError> {
+    if found == SCHEMA_VERSION {
+        return Ok(());
+    }
+    Err(JournalError::TooNew { found, known: SCHEMA_VERSION })
+}
+
+/// What a failed COMMIT means: a full disk wrote nothing, anything else may have.
+pub(super) fn failed_commit(error: &sqlx::Error, path: &std::path::Path) -> JournalError {
+    match code(error) {
+        Code::Full | Code::Busy | Code::ReadOnly => translate(error, path),
+        _ => JournalError::Unknown { because: error.to_string() },
+    }
+}
+
+fn stopped() -> JournalError {
+    JournalError::Unknown { because: "the program is stopping".to_owned() }
+}

@@ -1,0 +1,255 @@
+//! The only way from a shell into the journal: redact → seal → append.
+//!
+//! - An *intent* (`command_start`, `call_start`) is committed before what it announces may run. When that fails, nothing
+//!   of it is kept but a count, and [`WhenUnrecorded`] decides what may still be done.
+//! - An *outcome* (`call_end`, `command_end`) of something that ran is never dropped: it waits here, further changes are
+//!   refused until it is written, and it goes in front of whatever is recorded next.
+//! - The first transaction that works again carries a missing `session_start`, the waiting outcomes and a `gap` that
+//!   says how much was missed.
+//! - A commit whose outcome is unknown waits like an outcome: the same drafts are recorded again, and the journal finds
+//!   those that it has already.
+
+mod observe;
+
+use std::{
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::Mutex;
+
+use crate::{
+    event::{Draft, EventKind, Gap},
+    journal::{Journal, JournalError, Stream},
+    redact::Redactor,
+};
+
+pub use observe::{Ended, LiveSession, end_session, sweep};
+
+/// What may run while the journal can not be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenUnrecorded {
+    /// Reads run, with a warning, and are counted; changes are refused.
+    #[default]
+    RefuseChanges,
+    /// Nothing runs.
+    RefuseAll,
+}
+
+/// How recording stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Recording {
+    /// Everything so far is on disk.
+    On,
+    /// The start of the session is being written.
+    Opening,
+    /// The last attempt failed.
+    Failing(String),
+}
+
+/// Opens the journal, and opens it again after it was lost.
+pub(crate) type OpenJournal =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Arc<dyn Journal>, JournalError>> + Send>> + Send + Sync>;
+
+/// Records one session.
+pub(crate) struct Recorder {
+    redactor: Redactor,
+    stream: Stream,
+    database: PathBuf,
+    open: OpenJournal,
+    state: Mutex<State>,
+}
+
+struct State {
+    journal: Option<Arc<dyn Journal>>,
+    /// Drafts that go before anything else: the start, outcomes of changes, commits that may or may not have happened.
+    waiting: Vec<Draft>,
+    /// What could not be recorded.
+    missed: Option<Missed>,
+    /// Why the last attempt failed.
+    trouble: Option<String>,
+}
+
+struct Missed {
+    count: u64,
+    from: Timestamp,
+    to: Timestamp,
+    reason: String,
+}
+
+/// Why something was not recorded, as the end of a sentence.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unrecorded(pub(crate) String);
+
+impl Recorder {
+    /// A recorder whose first event is `start`; it is written with the first flush.
+    pub(crate) fn new(
+        redactor: Redactor,
+        stream: Stream,
+        database: PathBuf,
+        open: OpenJournal,
+        start: &impl Serialize,
+        now: Timestamp,
+    ) -> Self {
+        let start = redactor.draft(EventKind::SessionStart, now, start);
+        let state = State { journal: None, waiting: vec![start], missed: None, trouble: None };
+        Self { redactor, stream, database, open, state: Mutex::new(state) }
+    }
+
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// Writes what waits.
+    pub(crate) async fn flush(&self) -> Result<(), Unrecorded> {
+        let mut state = self.state.lock().await;
+        if state.waiting.is_empty() && state.missed.is_none() {
+            return Ok(());
+        }
+        self.write(&mut state, Vec::new()).await
+    }
+
+    /// Commits the announcement of something that is about to run.
+    pub(crate) async fn intent(&self, kind: EventKind, body: &impl Serialize) -> Result<(), Unrecorded> {
+        let draft = self.redactor.draft(kind, Timestamp::now(), body);
+        self.write(&mut *self.state.lock().await, vec![draft]).await
+    }
+
+    /// Commits the outcome of something whose intent is recorded; keeps it when that fails.
+    pub(crate) async fn outcome(&self, kind: EventKind, body: &impl Serialize) -> Result<(), Unrecorded> {
+        let draft = self.redactor.draft(kind, Timestamp::now(), body);
+        let mut state = self.state.lock().await;
+        state.waiting.push(draft);
+        self.write(&mut state, Vec::new()).await
+    }
+
+    /// Counts something that ran, or was refused, without a record.
+    pub(crate) async fn missed(&self, because: &Unrecorded) {
+        let mut state = self.state.lock().await;
+        miss(&mut state, &because.0);
+    }
+
+    /// Whether changes may run: nothing waits to be written, and there is room for more than the next few events.
+    pub(crate) async fn admits_changes(&self) -> Result<(), Unrecorded> {
+        const LEAST_FREE_BYTES: u64 = 64 << 20;
+        let state = self.state.lock().await;
+        if !state.waiting.is_empty() {
+            let why = state.trouble.clone().unwrap_or_else(|| "earlier events wait to be written".to_owned());
+            return Err(Unrecorded(why));
+        }
+        match free_bytes(&self.database) {
+            Some(free) if free < LEAST_FREE_BYTES => {
+                Err(Unrecorded(format!("only {} MiB are free on the journal's disk, changes want 64 MiB", free >> 20)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The journal, opened now if need be.
+    pub(crate) async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
+        self.journal_in(&mut *self.state.lock().await).await
+    }
+
+    /// Why events can not be written at the moment; `None` when they can, as far as is known.
+    pub(crate) async fn trouble(&self) -> Option<String> {
+        self.state.lock().await.trouble.clone()
+    }
+
+    /// How recording stands at this moment.
+    pub(crate) fn state(&self) -> Recording {
+        // Held while something is being written, which at the first prompt is the start of the session.
+        let Ok(state) = self.state.try_lock() else { return Recording::Opening };
+        match &state.trouble {
+            Some(why) => Recording::Failing(why.clone()),
+            None if state.waiting.is_empty() => Recording::On,
+            None => Recording::Opening,
+        }
+    }
+
+    /// Flushes and closes the journal.
+    pub(crate) async fn close(&self) {
+        let journal = self.state.lock().await.journal.take();
+        if let Some(journal) = journal {
+            journal.close().await;
+        }
+    }
+
+    async fn journal_in(&self, state: &mut State) -> Result<Arc<dyn Journal>, JournalError> {
+        if let Some(journal) = &state.journal {
+            return Ok(Arc::clone(journal));
+        }
+        let journal = (self.open)().await?;
+        state.journal = Some(Arc::clone(&journal));
+        Ok(journal)
+    }
+
+    async fn write(&self, state: &mut State, intents: Vec<Draft>) -> Result<(), Unrecorded> {
+        let mut drafts = std::mem::take(&mut state.waiting);
+        let waiting = drafts.len();
+        let mut gap = None;
+        if let Some(missed) = &state.missed {
+            let body = Gap {
+                count: missed.count,
+                from: missed.from.to_string(),
+                to: missed.to.to_string(),
+                reason: missed.reason.clone(),
+            };
+            gap = Some(drafts.len());
+            drafts.push(self.redactor.draft(EventKind::Gap, Timestamp::now(), &body));
+        }
+        drafts.extend(intents);
+        let result = match self.journal_in(state).await {
+            Ok(journal) => journal.record(&self.stream, &drafts).await,
+            Err(error) => Err(error),
+        };
+        let error = match result {
+            Ok(_) => {
+                state.missed = None;
+                state.trouble = None;
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        tracing::error!(%error, "events were not recorded");
+        let because = error.to_string();
+        state.trouble = Some(because.clone());
+        if let JournalError::Unknown { .. } = error {
+            // All of them may be on disk: record exactly these again, and do not count the gap twice.
+            state.missed = None;
+            state.waiting = drafts;
+        } else {
+            if matches!(error, JournalError::ReadOnly { .. } | JournalError::Damaged(_)) {
+                // Opened anew next time: permissions and disks get mended while a shell stays open.
+                state.journal = None;
+            }
+            let dropped = drafts.len() - waiting - usize::from(gap.is_some());
+            drafts.truncate(waiting);
+            state.waiting = drafts;
+            (0..dropped).for_each(|_| miss(state, &because));
+        }
+        Err(Unrecorded(because))
+    }
+}
+
+fn miss(state: &mut State, because: &str) {
+    let now = Timestamp::now();
+    match &mut state.missed {
+        Some(missed) => {
+            missed.count += 1;
+            missed.to = now;
+        }
+        None => state.missed = Some(Missed { count: 1, from: now, to: now, reason: because.to_owned() }),
+    }
+}
+
+/// Free bytes for ordinary users on the disk that holds a path, or its nearest existing parent.
+pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
+    let existing = path.ancestors().find(|path| path.exists())?;
+    let disk = nix::sys::statvfs::statvfs(existing).ok()?;
+    #[allow(clippy::useless_conversion, clippy::allow_attributes, reason = "the width differs between systems")]
+    Some(u64::from(disk.blocks_available()) * u64::from(disk.fragment_size()))
+}

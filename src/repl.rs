@@ -1,0 +1,131 @@
+//! The prompt: what stands between a person's terminal and a session.
+//!
+//! The loop runs on a thread of its own, because reading a line blocks; commands run on the session's runtime. Everything
+//! shown goes through one [`screen::Screen`] that ignores write errors: a closed terminal must not panic.
+
+pub(crate) mod complete;
+mod console;
+pub(crate) mod editor;
+mod help;
+mod history;
+mod screen;
+mod show;
+pub(crate) mod terminal;
+
+use std::{io::Read as _, path::PathBuf};
+
+pub(crate) use self::{
+    complete::Completion,
+    help::text as help_text,
+    show::{Banner, Look, first_helpers},
+};
+use crate::{
+    event::{EndReason, Status},
+    session::{Outcome, Session, Source},
+};
+use editor::{LineEditor, Read};
+
+/// Talks with a person until the session is left.
+pub(crate) async fn converse(
+    session: Session,
+    prompt: String,
+    banner: Banner,
+    history: PathBuf,
+    look: Look,
+) -> (EndReason, u8) {
+    let runtime = tokio::runtime::Handle::current();
+    let (left, leaving) = tokio::sync::oneshot::channel();
+    let started = std::thread::Builder::new().name("prompt".to_owned()).spawn(move || {
+        let (completer, checker) = (session.clone(), session.clone());
+        let completing = runtime.clone();
+        let complete = move |line: &str, at: usize| completing.block_on(completer.complete(line, at));
+        let check = move |text: &str| checker.check(text);
+        let result = match LineEditor::open(complete, check, Some(history)) {
+            Ok(editor) => read_loop(&session, editor, &prompt, banner, &look, &runtime),
+            Err(error) => {
+                look.complain(&format!("error: the terminal can not be used: {error}"));
+                (EndReason::Error, 1)
+            }
+        };
+        let _ = left.send(result);
+    });
+    if started.is_err() {
+        return (EndReason::Error, 1);
+    }
+    // The sender is dropped without a word only when the loop panicked.
+    leaving.await.unwrap_or((EndReason::Panic, 1))
+}
+
+fn read_loop(
+    session: &Session,
+    mut editor: LineEditor,
+    prompt: &str,
+    banner: Banner,
+    look: &Look,
+    runtime: &tokio::runtime::Handle,
+) -> (EndReason, u8) {
+    look.banner(&banner);
+    if let (true, Some(notices)) = (banner.is_provisional(), editor.notices()) {
+        let watched = session.clone();
+        runtime.spawn(async move { banner.correct(&watched, &notices).await });
+    }
+    loop {
+        let line = match editor.read(prompt) {
+            Read::Line(line) if line.trim().is_empty() => continue,
+            Read::Line(line) => line,
+            Read::Interrupted => continue,
+            Read::NotText => {
+                look.complain("error: the input is not UTF-8 text");
+                continue;
+            }
+            Read::Eof => return (EndReason::Eof, 0),
+            Read::Hangup => return (EndReason::Hangup, 129),
+            Read::Failed(error) => {
+                look.complain(&format!("error: the terminal can not be read: {error}"));
+                return (EndReason::Error, 1);
+            }
+        };
+        editor.add_history(&session.redacted(&line));
+        match runtime.block_on(session.execute(&line, look.console())) {
+            Ok(outcome) => {
+                look.outcome(&outcome);
+                if let Some(code) = outcome.exit {
+                    return (EndReason::Exit, u8::try_from(code).unwrap_or(1));
+                }
+            }
+            // Somebody else ended the session; that somebody says so.
+            Err(_) => return (EndReason::Terminated, 0),
+        }
+    }
+}
+
+/// Runs one script, and says how the session ended.
+pub(crate) async fn run_once(session: &Session, source: Source, look: &Look) -> (EndReason, u8) {
+    match session.execute_source(source, look.console()).await {
+        Ok(outcome) => {
+            look.outcome(&outcome);
+            exit_of(&outcome)
+        }
+        Err(error) => {
+            look.complain(&format!("error: {error:#}"));
+            (EndReason::Error, 1)
+        }
+    }
+}
+
+fn exit_of(outcome: &Outcome) -> (EndReason, u8) {
+    match (outcome.exit, outcome.status) {
+        (Some(code), _) => (EndReason::Exit, u8::try_from(code).unwrap_or(1)),
+        (None, Status::Ok) => (EndReason::Done, 0),
+        (None, _) => (EndReason::Done, 1),
+    }
+}
+
+/// All of standard input. On a thread of its own, so that a signal can end the session meanwhile.
+pub(crate) async fn read_stdin() -> std::io::Result<Vec<u8>> {
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    });
+    reading.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}

@@ -1,0 +1,185 @@
+//! The engine of a session: the language, its limits, and one native function a helper and number of arguments.
+
+use std::{
+    any::TypeId,
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext, OptimizationLevel, Position, Token};
+use serde_json::Value;
+
+use super::{
+    door::{self, Stop},
+    limits, natives,
+    run::Run,
+    value::{self, Opaque, Orders},
+};
+use crate::helper::{Callable, Callback, HelperError, Input, Output};
+
+/// The most arguments a call is understood with, so that one too many is explained in our words.
+const MOST_ARGUMENTS: usize = 8;
+
+type Returned = Result<Dynamic, Box<EvalAltResult>>;
+
+/// Answers `help()` and `help("name")`.
+pub(crate) type Help = Box<dyn Fn(Option<&str>) -> String + Send + Sync>;
+
+/// What the engine's functions reach: the command that runs, the helpers, the order of fields.
+pub(super) struct Stage {
+    run: RwLock<Option<Arc<Run>>>,
+    pub(super) helpers: HashMap<String, Arc<dyn Callable>>,
+    pub(super) orders: Orders,
+    help: Help,
+    session: Box<dyn Fn() -> Value + Send + Sync>,
+}
+
+impl Stage {
+    pub(super) fn new(
+        helpers: Vec<Arc<dyn Callable>>,
+        help: Help,
+        session: Box<dyn Fn() -> Value + Send + Sync>,
+    ) -> Self {
+        let helpers = helpers.into_iter().map(|helper| (helper.spec().name.to_string(), helper)).collect();
+        Self { run: RwLock::new(None), helpers, orders: Orders::default(), help, session }
+    }
+
+    pub(super) fn run(&self) -> Option<Arc<Run>> {
+        self.run.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_run(&self, run: Option<Arc<Run>>) {
+        *self.run.write().unwrap_or_else(PoisonError::into_inner) = run;
+    }
+
+    pub(super) fn show_help(&self, name: Option<&str>) {
+        let text = (self.help)(name);
+        if let Some(run) = self.run() {
+            run.print(&text);
+        }
+    }
+
+    pub(super) fn session(&self) -> Value {
+        (self.session)()
+    }
+
+    /// Calls a helper with values of the language.
+    pub(super) fn call(
+        &self,
+        helper: &Arc<dyn Callable>,
+        args: Vec<Dynamic>,
+        context: Option<&NativeCallContext<'_>>,
+    ) -> Returned {
+        let over = || Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE));
+        let Some(run) = self.run() else { return Err(over()) };
+        let mut invoke = |function: usize, args: Vec<Value>| match (context, run.function(function)) {
+            (Some(context), Some(function)) => self.callback(&run, &function, context, args),
+            _ => Err(HelperError::new("cancelled", "the command that this function belongs to is over")),
+        };
+        let given: Result<Vec<Input>, HelperError> =
+            args.into_iter().map(|arg| self.input(&run, &helper.spec().name, arg)).collect();
+        match given.map_err(Stop::Failed).and_then(|given| door::call(&run, helper, given, &mut invoke)) {
+            Ok(output) => Ok(value::from_output(output, &self.orders)),
+            Err(Stop::Over) => Err(over()),
+            Err(Stop::Failed(error)) => {
+                let message = error.message.clone();
+                run.remember_thrown(error);
+                Err(EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into())
+            }
+        }
+    }
+
+    fn input(&self, run: &Run, helper: &str, arg: Dynamic) -> Result<Input, HelperError> {
+        if let Some(function) = value::as_function(&arg) {
+            let function = run.keep_function(function);
+            return Ok(Input::Function(Callback::new(function, run.cx.line.clone())));
+        }
+        if let Some(opaque) = arg.clone().flatten().try_cast::<Opaque>() {
+            return Ok(Input::Handle { value: opaque.value, type_name: opaque.type_name });
+        }
+        if value::is_too_deep(&arg) {
+            return Err(value::too_deep(helper));
+        }
+        Ok(Input::Json(value::to_json(&arg, &self.orders)))
+    }
+
+    fn callback(
+        &self,
+        run: &Run,
+        function: &FnPtr,
+        context: &NativeCallContext<'_>,
+        args: Vec<Value>,
+    ) -> Result<Value, HelperError> {
+        use std::sync::atomic::Ordering;
+        if run.depth.fetch_add(1, Ordering::Relaxed) >= limits::CALLBACK_DEPTH {
+            run.depth.fetch_sub(1, Ordering::Relaxed);
+            return Err(HelperError::new(
+                "limit",
+                "functions call helpers that call functions too deep inside each other",
+            ));
+        }
+        let mut args: Vec<Dynamic> = args.into_iter().map(|arg| value::from_json(arg, &self.orders)).collect();
+        let result = function.call_raw(context, None, &mut args[..]);
+        run.depth.fetch_sub(1, Ordering::Relaxed);
+        result
+            .map(|answer| value::to_json(&answer, &self.orders))
+            .map_err(|error| HelperError::new("callback", format!("the function failed: {error}")))
+    }
+}
+
+/// Builds the engine.
+pub(super) fn build(stage: &Arc<Stage>) -> Engine {
+    let mut engine = Engine::new();
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
+    engine.disable_symbol("eval");
+    engine.register_type_with_name::<Opaque>("handle");
+    limits::set(&mut engine);
+    natives::register(&mut engine, stage);
+
+    let at = Arc::clone(stage);
+    engine.on_progress(move |_| match at.run() {
+        Some(run) if limits::exceeded(&run) => Some(Dynamic::UNIT),
+        _ => None,
+    });
+
+    for helper in stage.helpers.values() {
+        for count in 0..=MOST_ARGUMENTS {
+            let at = Arc::clone(stage);
+            let helper = Arc::clone(helper);
+            let name = helper.spec().name.to_string();
+            // All `Dynamic`: the arguments are decoded by us. Cloned, never taken: in `r.show()` the first one is the
+            // caller's own variable.
+            engine.register_raw_fn(name, vec![TypeId::of::<Dynamic>(); count], move |context, args| -> Returned {
+                let args = args.iter().map(|arg| (**arg).clone()).collect();
+                at.call(&helper, args, Some(&context))
+            });
+        }
+    }
+
+    // Some names of helpers are words that the language keeps for later, `sync` among them.
+    let at = Arc::clone(stage);
+    engine.on_parse_token(move |token, _, _| match token {
+        Token::Reserved(word) if at.helpers.contains_key(word.as_str()) => Token::Identifier(word),
+        other => other,
+    });
+
+    // `ps` alone is `ps()`.
+    let at = Arc::clone(stage);
+    #[expect(deprecated, reason = "marked as unstable by the crate; there is no other way to resolve a bare name")]
+    engine.on_var(move |name, _, context| match at.helpers.get(name) {
+        Some(helper) if helper.spec().required() == 0 && context.scope().get(name).is_none() => {
+            at.call(helper, Vec::new(), None).map(Some)
+        }
+        _ => Ok(None),
+    });
+    engine
+}
+
+/// What a helper answered, as data.
+pub(super) fn output_to_json(output: Output) -> Value {
+    match output {
+        Output::Json(value) => value,
+        Output::Handle { .. } => Value::Null,
+    }
+}

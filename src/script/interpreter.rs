@@ -1,0 +1,288 @@
+//! The engine with the state of a session: variables, functions, imports, and the texts of earlier inputs.
+//!
+//! Imports do not live in the scope: their statements are kept and put in front of every later input. Functions are kept
+//! as a library that later inputs are merged with. `let x` twice leaves one `x`.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+};
+
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Stmt};
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+
+use super::{
+    door::{self, Stop},
+    engine::{self, Help, Stage},
+    failure::{self, Sources},
+    run::{Evaluated, Run},
+    syntax, value,
+};
+use crate::{
+    console::Failure,
+    event::Status,
+    helper::{Callable, HelperError, Input},
+    redact::Redactor,
+    session::Check,
+};
+
+/// The stack of the evaluating thread. Address space, not memory: only what a deep recursion touches is used.
+const STACK_BYTES: usize = 64 << 20;
+
+/// What to evaluate.
+pub(crate) enum Job {
+    /// Code.
+    Script {
+        /// The text.
+        text: String,
+        /// What errors call it: `repl:3`, `-c`, a file's name.
+        source: String,
+    },
+    /// One helper, called from outside of the language.
+    Call {
+        /// Its name.
+        helper: String,
+        /// Its arguments by name, or by position.
+        args: Arguments,
+    },
+}
+
+/// Arguments from outside of the language.
+pub(crate) struct Arguments {
+    pub(crate) positional: Vec<Value>,
+    pub(crate) named: Map<String, Value>,
+}
+
+struct Task {
+    run: Arc<Run>,
+    job: Job,
+    answer: oneshot::Sender<Evaluated>,
+}
+
+/// A handle on the thread that owns the engine.
+pub(crate) struct Interpreter {
+    tasks: mpsc::Sender<Task>,
+    engine: Arc<std::sync::OnceLock<(Arc<Engine>, Arc<Stage>)>>,
+    variables: Arc<Mutex<Vec<String>>>,
+    redactor: Redactor,
+}
+
+impl Interpreter {
+    /// Starts the thread; the engine is built there, beside whatever the caller does next.
+    pub(crate) fn start(
+        helpers: Vec<Arc<dyn Callable>>,
+        help: Help,
+        session: Box<dyn Fn() -> Value + Send + Sync>,
+        scripts: Option<PathBuf>,
+        redactor: Redactor,
+    ) -> std::io::Result<Self> {
+        let (tasks, inbox) = mpsc::channel::<Task>();
+        let engine = Arc::new(std::sync::OnceLock::new());
+        let variables = Arc::new(Mutex::new(Vec::new()));
+        let (built, names, masks) = (Arc::clone(&engine), Arc::clone(&variables), redactor.clone());
+        let stage = Arc::new(Stage::new(helpers, help, session));
+        std::thread::Builder::new().name("admin-shell".to_owned()).stack_size(STACK_BYTES).spawn(move || {
+            let mut engine = engine::build(&stage);
+            if let Some(directory) = scripts {
+                engine.set_module_resolver(Scripts::new(directory));
+            }
+            let engine = Arc::new(engine);
+            let _ = built.set((Arc::clone(&engine), Arc::clone(&stage)));
+            let mut state = State::new(engine, stage, masks);
+            for task in inbox {
+                let evaluated = state.perform(&task.run, task.job);
+                *names.lock().unwrap_or_else(PoisonError::into_inner) = state.variables();
+                // Nobody waits any more when the session was dropped.
+                let _ = task.answer.send(evaluated);
+            }
+        })?;
+        Ok(Self { tasks, engine, variables, redactor })
+    }
+
+    /// Evaluates; `None` when the thread is gone.
+    pub(crate) async fn perform(&self, run: Arc<Run>, job: Job) -> Option<Evaluated> {
+        let (answer, answered) = oneshot::channel();
+        self.tasks.send(Task { run, job, answer }).ok()?;
+        answered.await.ok()
+    }
+
+    /// Names of variables and functions in scope.
+    pub(crate) fn variables(&self) -> Vec<String> {
+        self.variables.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a text is a whole input. Waits for the engine if it is still being built.
+    pub(crate) fn check(&self, text: &str) -> Check {
+        let (engine, stage) = self.engine.wait();
+        syntax::check(engine, text, |error| {
+            let mut sources = Sources::default();
+            sources.keep("input", &self.redactor.text(text).into_string());
+            failure::of_parse(error, "input", &sources, &stage.helpers)
+        })
+    }
+
+    /// Byte ranges of arguments that must not be recorded.
+    pub(crate) fn secret_spans(&self, text: &str) -> Vec<std::ops::Range<usize>> {
+        let (engine, stage) = self.engine.wait();
+        super::secrets::secret_spans(engine, text, &stage.helpers)
+    }
+}
+
+struct State {
+    engine: Arc<Engine>,
+    stage: Arc<Stage>,
+    scope: Scope<'static>,
+    functions: AST,
+    imports: Vec<Stmt>,
+    sources: Sources,
+    redactor: Redactor,
+}
+
+impl State {
+    fn new(engine: Arc<Engine>, stage: Arc<Stage>, redactor: Redactor) -> Self {
+        Self {
+            engine,
+            stage,
+            scope: Scope::new(),
+            functions: AST::empty(),
+            imports: Vec::new(),
+            sources: Sources::default(),
+            redactor,
+        }
+    }
+
+    fn perform(&mut self, run: &Arc<Run>, job: Job) -> Evaluated {
+        self.stage.set_run(Some(Arc::clone(run)));
+        let evaluate = std::panic::AssertUnwindSafe(|| match job {
+            Job::Script { text, source } => self.script(run, &text, &source),
+            Job::Call { helper, args } => self.call(run, &helper, args),
+        });
+        let result = std::panic::catch_unwind(evaluate).unwrap_or_else(|_| {
+            Err((
+                Status::Error,
+                Failure::new("internal", "the interpreter failed on this input")
+                    .hint("the session goes on; please report it"),
+            ))
+        });
+        let mut evaluated = run.finish(result);
+        if let Some(failure) = &mut evaluated.failure {
+            failure.message = self.redactor.text(&failure.message).into_string();
+            failure.hint = failure.hint.take().map(|hint| self.redactor.text(&hint).into_string());
+        }
+        self.stage.set_run(None);
+        evaluated
+    }
+
+    fn script(&mut self, run: &Run, text: &str, source: &str) -> Result<Value, (Status, Failure)> {
+        self.sources.keep(source, text);
+        let mut ast = self.engine.compile(text).map_err(|error| {
+            (Status::Error, self.masked(failure::of_parse(&error, source, &self.sources, &self.stage.helpers)))
+        })?;
+        ast.set_source(source);
+        self.refuse_shadowing(&ast).map_err(|failure| (Status::Error, failure))?;
+        for function in ast.iter_functions() {
+            self.sources.keep_function(function.name, function.params.len(), source);
+        }
+        let whole = self.imports.iter().chain(ast.statements()).cloned();
+        let library = self.functions.merge(&ast.clone_functions_only());
+        let mut whole = AST::new(whole, library.shared_lib().clone());
+        whole.set_source(source);
+        let result = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole);
+        self.scope = self.scope.clone_visible();
+        if result.is_ok() {
+            self.imports
+                .extend(ast.statements().iter().filter(|statement| matches!(statement, Stmt::Import(..))).cloned());
+            self.functions = library.clone_functions_only();
+        }
+        match result {
+            Ok(answer) => Ok(value::to_json(&answer, &self.stage.orders)),
+            Err(error) => Err(self.explain(run, *error, source)),
+        }
+    }
+
+    fn call(&self, run: &Run, helper: &str, args: Arguments) -> Result<Value, (Status, Failure)> {
+        let Some(callable) = self.stage.helpers.get(helper) else {
+            return Err((Status::Error, failure::unknown_function(helper, &self.stage.helpers, &[])));
+        };
+        let mut given: Vec<Input> = args.positional.into_iter().map(Input::Json).collect();
+        if !args.named.is_empty() {
+            given.push(Input::Json(Value::Object(args.named)));
+        }
+        let mut no_callbacks = |_, _| Err(HelperError::new("callback", "there is no script to call back"));
+        match door::call(run, callable, given, &mut no_callbacks) {
+            Ok(output) => Ok(engine::output_to_json(output)),
+            Err(Stop::Failed(error)) => Err((Status::Error, failure::of_helper(error))),
+            Err(Stop::Over) => Err((Status::Cancelled, Failure::new("cancelled", "interrupted"))),
+        }
+    }
+
+    fn explain(&self, run: &Run, error: EvalAltResult, source: &str) -> (Status, Failure) {
+        let status = match run.thrown_status(&error.to_string()) {
+            Some(status) => status,
+            None => Status::Error,
+        };
+        let failure = failure::of_evaluation(error, source, &self.sources, &self.stage.helpers, &self.variables(), run);
+        (status, self.masked(failure))
+    }
+
+    /// The place of a failure with the secrets of its line masked.
+    fn masked(&self, mut failure: Failure) -> Failure {
+        if let Some(at) = &mut failure.at {
+            let line = at.text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
+            let before: String = line.chars().take(at.column.saturating_sub(1)).collect();
+            at.column = self.redactor.text(&before).as_str().chars().count() + 1;
+            at.text = self.redactor.text(&at.text).into_string();
+        }
+        failure
+    }
+
+    /// A function of the script with a helper's name would be called instead of it, past the door.
+    fn refuse_shadowing(&self, ast: &AST) -> Result<(), Failure> {
+        const OURS: &[&str] = &["help", "session", "exit", "sleep", "print", "debug"];
+        for function in ast.iter_functions() {
+            if self.stage.helpers.contains_key(function.name) || OURS.contains(&function.name) {
+                let message =
+                    format!("`{}` is a helper of this shell: a function can not have its name", function.name);
+                return Err(Failure::new("shadowing", message).hint("give the function another name"));
+            }
+        }
+        Ok(())
+    }
+
+    fn variables(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.scope.iter().map(|(name, ..)| name.to_owned()).collect();
+        names.extend(
+            self.functions.iter_functions().filter(|f| !f.name.starts_with("anon$")).map(|f| f.name.to_owned()),
+        );
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// Modules for `import`: the files of one directory, and nothing outside of it.
+struct Scripts(rhai::module_resolvers::FileModuleResolver);
+
+impl Scripts {
+    fn new(directory: PathBuf) -> Self {
+        Self(rhai::module_resolvers::FileModuleResolver::new_with_path(directory))
+    }
+}
+
+impl ModuleResolver for Scripts {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        _: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> Result<rhai::Shared<Module>, Box<EvalAltResult>> {
+        let plain = std::path::Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        if !plain {
+            return Err(EvalAltResult::ErrorModuleNotFound(path.to_owned(), position).into());
+        }
+        // Always from the directory itself, never beside the script that imports.
+        self.0.resolve(engine, None, path, position)
+    }
+}

@@ -1,0 +1,101 @@
+//! How a session ends: once, with one reason, whoever is first to say it.
+
+use std::{
+    sync::{Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use super::{Command, Next, Outcome, Session};
+use crate::{
+    event::{EndReason, EventKind, SessionEnd},
+    recorder::LiveSession,
+};
+
+/// How long a command that runs may take to stop when its session ends.
+const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// The component's hooks, whatever component it is.
+#[async_trait]
+pub(crate) trait Hooks: Send + Sync {
+    async fn before(&self, command: &Command) -> crate::Result<Next>;
+    async fn after(&self, command: &Command, outcome: &Outcome) -> crate::Result<()>;
+    async fn end(&self, reason: EndReason) -> crate::Result<()>;
+}
+
+/// Whether the session has begun to end, and the lock that says it is alive.
+pub(crate) struct Leaving {
+    reason: Mutex<Option<EndReason>>,
+    live: Mutex<Option<LiveSession>>,
+}
+
+impl Leaving {
+    pub(crate) fn new() -> Self {
+        Self { reason: Mutex::new(None), live: Mutex::new(None) }
+    }
+
+    pub(crate) fn hold(&self, live: LiveSession) {
+        *self.live.lock().unwrap_or_else(PoisonError::into_inner) = Some(live);
+    }
+
+    /// Refuses work once the session ends.
+    pub(super) fn check(&self) -> crate::Result<()> {
+        match *self.reason.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(reason) => Err(anyhow::anyhow!("the session has ended ({reason})")),
+        }
+    }
+
+    /// True for the first who says a reason.
+    fn begin(&self, reason: EndReason) -> bool {
+        let mut current = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = current.is_none();
+        current.get_or_insert(reason);
+        first
+    }
+
+    fn take_live(&self) -> Option<LiveSession> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Session {
+    /// Ends the session: stops a command that runs, runs the component's hook, and records the end. Only the first call
+    /// does anything.
+    ///
+    /// # Errors
+    /// When the end could not be recorded.
+    pub async fn close(self, reason: EndReason) -> crate::Result<()> {
+        self.close_with(reason, 0).await
+    }
+
+    pub(crate) async fn close_with(&self, reason: EndReason, exit_code: i32) -> crate::Result<()> {
+        let inner = self.inner();
+        if !inner.leaving.begin(reason) {
+            return Ok(());
+        }
+        self.interrupt();
+        // A command that does not stop in time is left without an outcome: unknown, which is the truth.
+        let _turn = tokio::time::timeout(STOP_GRACE, inner.turn.lock()).await;
+        if let Err(error) = inner.hooks.end(reason).await {
+            tracing::warn!(error = format!("{error:#}"), "the hook at the end of the session failed");
+        }
+        let end = SessionEnd {
+            reason,
+            exit_code,
+            duration_us: u64::try_from(inner.opened.elapsed().as_micros()).unwrap_or(u64::MAX),
+            commands: inner.commands.load(Ordering::Relaxed),
+            failed_commands: inner.failed.load(Ordering::Relaxed),
+        };
+        let result = self.recorder().outcome(EventKind::SessionEnd, &end).await;
+        let live = inner.leaving.take_live();
+        if result.is_ok()
+            && let Some(live) = live
+        {
+            live.end();
+        }
+        self.recorder().close().await;
+        result.map_err(|because| anyhow::anyhow!("the end of the session is not recorded: {because}"))
+    }
+}

@@ -1,0 +1,190 @@
+//! The shell: the trait a component implements, the builder that opens sessions, and [`main`]. The only module that
+//! wires the others together.
+
+mod flags;
+mod identity;
+mod log;
+mod open;
+mod program;
+mod serve;
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::{
+    Result,
+    event::EndReason,
+    helper::{Cx, Helpers},
+    policy::{Approver, Policy},
+    recorder::WhenUnrecorded,
+    redact::Rule,
+    render::Width,
+    session::{Command, Next, Outcome},
+};
+
+pub(crate) use open::Settings;
+pub use program::{main, main_with};
+
+/// A component that has a shell. Only its name and its helpers have to be given.
+pub trait AdminShell: Send + Sync + Sized + 'static {
+    /// The component's name: 1 to 64 letters, digits, `_` or `-`.
+    const COMPONENT: &'static str;
+    /// What kind of component it is.
+    const TYPE: &'static str = Self::COMPONENT;
+    /// The component's version, usually `Some(env!("CARGO_PKG_VERSION"))`. A default would be this library's.
+    const VERSION: Option<&'static str> = None;
+
+    /// Registers the component's helpers.
+    fn helpers(helpers: &mut Helpers<Self>);
+
+    /// What stands in front of the cursor.
+    fn prompt(&self) -> String {
+        let mut letters = Self::COMPONENT.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        format!("{}> ", first.into_iter().chain(letters).collect::<String>())
+    }
+
+    /// Lines of the component's own for the banner.
+    fn banner(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What is a secret here, besides what is one everywhere.
+    fn redact(&self) -> Vec<Rule> {
+        Vec::new()
+    }
+
+    /// What the component is connected to, and how that is at this moment.
+    fn adapters(_cx: &Cx<Self>) -> impl Future<Output = Vec<Adapter>> + Send {
+        async { Vec::new() }
+    }
+
+    /// Called once the session is open, before its first command.
+    fn on_start(_cx: &Cx<Self>) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Called after a command was recorded and before it runs; may refuse it or add a remark to its record.
+    fn before_command(_cx: &Cx<Self>, _command: &Command) -> impl Future<Output = Result<Next>> + Send {
+        async { Ok(Next::Go) }
+    }
+
+    /// Called after a command's outcome was recorded.
+    fn after_command(
+        _cx: &Cx<Self>,
+        _command: &Command,
+        _outcome: &Outcome,
+    ) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Called before the end of the session is recorded.
+    fn on_end(_cx: &Cx<Self>, _reason: EndReason) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// Something that a component is connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adapter {
+    /// Its name.
+    pub name: String,
+    /// How it is, for example `ready`, `3 workers`, `unreachable`.
+    pub state: String,
+}
+
+impl Adapter {
+    /// An adapter and its state.
+    pub fn new(name: impl Into<String>, state: impl Into<String>) -> Self {
+        Self { name: name.into(), state: state.into() }
+    }
+}
+
+/// Shows a value in a component's own way; `None` leaves it to the usual tables.
+pub(crate) type Renderer = Arc<dyn Fn(&serde_json::Value, Width) -> Option<String> + Send + Sync>;
+
+/// A component with everything that its sessions need. Opens sessions, or runs one at the terminal.
+pub struct Shell<S> {
+    pub(crate) shell: Arc<S>,
+    pub(crate) helpers: Helpers<S>,
+    pub(crate) policies: Vec<Arc<dyn Policy>>,
+    pub(crate) approver: Option<Arc<dyn Approver>>,
+    pub(crate) scripts: Option<PathBuf>,
+    pub(crate) renderer: Option<Renderer>,
+    pub(crate) when_unrecorded: WhenUnrecorded,
+    pub(crate) database: Option<PathBuf>,
+}
+
+impl<S: AdminShell> Shell<S> {
+    /// A shell of its own component.
+    #[must_use]
+    pub fn new(shell: S) -> Self {
+        Self::shared(Arc::new(shell))
+    }
+
+    /// A shell of a component that the rest of a program uses too.
+    #[must_use]
+    pub fn shared(shell: Arc<S>) -> Self {
+        let mut helpers = Helpers::new();
+        S::helpers(&mut helpers);
+        Self {
+            shell,
+            helpers,
+            policies: Vec::new(),
+            approver: None,
+            scripts: None,
+            renderer: None,
+            when_unrecorded: WhenUnrecorded::default(),
+            database: None,
+        }
+    }
+
+    /// More helpers, known at run time.
+    #[must_use]
+    pub fn helpers(mut self, more: impl FnOnce(&mut Helpers<S>)) -> Self {
+        more(&mut self.helpers);
+        self
+    }
+
+    /// A directory of script modules that `import` finds.
+    #[must_use]
+    pub fn scripts(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.scripts = Some(directory.into());
+        self
+    }
+
+    /// One more policy. It can tighten the others, never loosen them.
+    #[must_use]
+    pub fn policy(mut self, policy: impl Policy) -> Self {
+        self.policies.push(Arc::new(policy));
+        self
+    }
+
+    /// Who is asked when a policy wants a second person.
+    #[must_use]
+    pub fn approver(mut self, approver: impl Approver) -> Self {
+        self.approver = Some(Arc::new(approver));
+        self
+    }
+
+    /// Shows values in a way of the component's own.
+    #[must_use]
+    pub fn renderer(mut self, f: impl Fn(&serde_json::Value, Width) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.renderer = Some(Arc::new(f));
+        self
+    }
+
+    /// What may run while the journal can not be written.
+    #[must_use]
+    pub fn when_unrecorded(mut self, choice: WhenUnrecorded) -> Self {
+        self.when_unrecorded = choice;
+        self
+    }
+
+    /// The journal's file, for sessions that a host program opens. A program made with [`main`] takes it from its flags
+    /// and configuration.
+    #[must_use]
+    pub fn database(mut self, path: impl Into<PathBuf>) -> Self {
+        self.database = Some(path.into());
+        self
+    }
+}

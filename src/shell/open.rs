@@ -1,0 +1,283 @@
+//! Opening a session: identity, journal, recorder, policies and engine, put together.
+
+use std::{
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering},
+        mpsc::channel,
+    },
+    time::Instant,
+};
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{AdminShell, Shell, identity};
+use crate::{
+    Result,
+    config::Config,
+    event::{Actor, EndReason, EventKind, Mode, SessionEnd, SessionId, SessionStart},
+    helper::{CallCx, Cx, SessionInfo, bind},
+    journal::{Journal, JournalError, SqliteJournal, Stream},
+    policy::{Policies, Policy, ReadOnly, Request, Verdict},
+    recorder::{LiveSession, OpenJournal, Recorder, sweep},
+    redact::Redactor,
+    repl,
+    script::{Interpreter, Setting},
+    session::{Command, Hooks, Inner, Leaving, Next, Outcome, Session, WeakSession},
+};
+
+/// How one session is opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    pub(crate) read_only: bool,
+    /// Given with `--reason`.
+    pub(crate) reason: Option<String>,
+    /// `--yes`: the reason answers every question.
+    pub(crate) yes: bool,
+    pub(crate) database: PathBuf,
+}
+
+struct ComponentHooks<S>(Cx<S>);
+
+#[async_trait]
+impl<S: AdminShell> Hooks for ComponentHooks<S> {
+    async fn before(&self, command: &Command) -> Result<Next> {
+        S::before_command(&self.0, command).await
+    }
+
+    async fn after(&self, command: &Command, outcome: &Outcome) -> Result<()> {
+        S::after_command(&self.0, command, outcome).await
+    }
+
+    async fn end(&self, reason: EndReason) -> Result<()> {
+        S::on_end(&self.0, reason).await
+    }
+}
+
+struct Shared(Arc<dyn Policy>);
+
+impl Policy for Shared {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn decide(&self, request: &Request<'_>) -> Verdict {
+        self.0.decide(request)
+    }
+}
+
+impl<S: AdminShell> Shell<S> {
+    /// Opens a session for one client of a host program. Its journal is the one set with [`Shell::database`], or the
+    /// configured one. Close it with [`Session::close`].
+    ///
+    /// # Errors
+    /// When the component's name or helpers are wrong, or its `on_start` fails.
+    pub async fn open(&self, who: Actor) -> Result<Session> {
+        let database = match &self.database {
+            Some(path) => path.clone(),
+            None => Config::load(&crate::config::Overrides::default())?.database_path()?,
+        };
+        let settings = Settings { mode: Mode::Embedded, read_only: false, reason: None, yes: false, database };
+        let opened = self.open_with(who, settings).await?;
+        opened.start().await?;
+        Ok(opened.session)
+    }
+
+    /// Opens a session; its `on_start` hook is still to be run.
+    pub(crate) async fn open_with(&self, who: Actor, settings: Settings) -> Result<Opened<S>> {
+        crate::event::check_component_name(S::COMPONENT)?;
+        let (entries, registry) = self.helpers.finish().map_err(|problems| {
+            anyhow::anyhow!("the helpers of `{}` are not right:\n  {}", S::COMPONENT, problems.join("\n  "))
+        })?;
+        let info = Arc::new(session_info::<S>(who, &settings));
+        // The lock comes before the start event: whoever finds the event finds the lock.
+        let live = LiveSession::begin(&settings.database, &info.session_id);
+        let redactor = Redactor::new(self.shell.redact());
+        let recorder = Arc::new(Recorder::new(
+            redactor.clone(),
+            Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() },
+            settings.database.clone(),
+            opener(settings.database.clone()),
+            &start::<S>(&info),
+            info.since,
+        ));
+        let runtime = tokio::runtime::Handle::current();
+        let observer = info.session_id.to_string();
+        tokio::spawn(begin(Arc::clone(&recorder), settings.database.clone(), observer));
+
+        let mut policies: Vec<Box<dyn Policy>> = Vec::new();
+        if settings.read_only {
+            policies.push(Box::new(ReadOnly));
+        }
+        policies.extend(self.policies.iter().map(|policy| Box::new(Shared(Arc::clone(policy))) as Box<dyn Policy>));
+        let setting = Arc::new(Setting {
+            info: Arc::clone(&info),
+            recorder: Arc::clone(&recorder),
+            policies: Policies::new(policies),
+            approver: self.approver.clone(),
+            runtime: runtime.clone(),
+            standing_answer: settings.reason.clone().filter(|_| settings.yes),
+        });
+        let registry = Arc::new(registry);
+        let callables: Vec<_> = entries.iter().map(|entry| bind(Arc::clone(entry), &self.shell)).collect();
+        // Weak: the engine's functions reach the session that owns the engine.
+        let status = Arc::new(OnceLock::<WeakSession>::new());
+        let (shown, about) = (Arc::clone(&registry), Arc::clone(&status));
+        let interpreter = Interpreter::start(
+            callables.clone(),
+            Box::new(move |name| repl::help_text(&shown, name)),
+            Box::new(move || session_record(&about)),
+            self.scripts.clone(),
+            redactor,
+        )?;
+        // Hooks print nowhere: there is no command that they belong to.
+        let (line, _) = channel();
+        let cx = Cx::new(Arc::clone(&self.shell), CallCx { info, line, cancelled: CancellationToken::new() });
+        let leaving = Leaving::new();
+        match live {
+            Ok(live) => leaving.hold(live),
+            Err(error) => tracing::warn!(%error, "the session holds no lock: a crash of it will not be noticed"),
+        }
+        let session = Session::new(Inner {
+            setting,
+            interpreter,
+            registry,
+            hooks: Arc::new(ComponentHooks(cx.clone())),
+            when_unrecorded: self.when_unrecorded,
+            completer: Box::new(repl::Completion),
+            helpers: callables,
+            opened: Instant::now(),
+            commands: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            turn: tokio::sync::Mutex::new(()),
+            running: Mutex::new(None),
+            leaving,
+        });
+        let _ = status.set(session.downgrade());
+        Ok(Opened { session, cx })
+    }
+}
+
+/// A session and its component, before the component was told.
+pub(crate) struct Opened<S> {
+    pub(crate) session: Session,
+    pub(crate) cx: Cx<S>,
+}
+
+impl<S: AdminShell> Opened<S> {
+    /// Tells the component that its session is open.
+    pub(crate) async fn start(&self) -> Result<()> {
+        let started = AssertUnwindSafe(S::on_start(&self.cx)).catch_unwind().await;
+        let (reason, error) = match started {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => (EndReason::Error, error.context(format!("starting `{}`", S::COMPONENT))),
+            Err(_) => (EndReason::Panic, anyhow::anyhow!("`{}` panicked while it started", S::COMPONENT)),
+        };
+        // The cause is what the person wants to hear, also when the end of the session could not be recorded.
+        let _ = self.session.clone().close_with(reason, 1).await;
+        Err(error)
+    }
+}
+
+/// Records a shell that did not come up: its start, and its end with the reason.
+pub(crate) async fn record_failed_start<S: AdminShell>(settings: &Settings, reason: EndReason) {
+    if crate::event::check_component_name(S::COMPONENT).is_err() {
+        return;
+    }
+    let info = session_info::<S>(Actor::current(), settings);
+    let stream = Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() };
+    let (path, since) = (settings.database.clone(), info.since);
+    let recorder = Recorder::new(Redactor::default(), stream, path.clone(), opener(path), &start::<S>(&info), since);
+    let end = SessionEnd { reason, exit_code: 1, duration_us: 0, commands: 0, failed_commands: 0 };
+    if let Err(because) = recorder.outcome(EventKind::SessionEnd, &end).await {
+        tracing::error!(%because, "the failed start is not recorded");
+    }
+    recorder.close().await;
+}
+
+fn session_info<S: AdminShell>(actor: Actor, settings: &Settings) -> SessionInfo {
+    SessionInfo {
+        session_id: SessionId::new(),
+        component: S::COMPONENT.to_owned(),
+        actor,
+        mode: settings.mode,
+        since: Timestamp::now(),
+        reason: settings.reason.clone(),
+        read_only: settings.read_only,
+        database: settings.database.display().to_string(),
+    }
+}
+
+fn start<S: AdminShell>(info: &SessionInfo) -> SessionStart {
+    let Actor { user, facts } = info.actor.clone();
+    let shell_type = std::any::type_name::<S>().rsplit("::").next().unwrap_or(S::COMPONENT);
+    SessionStart {
+        shell_type: shell_type.to_owned(),
+        component_type: S::TYPE.to_owned(),
+        component_version: S::VERSION.map(ToOwned::to_owned),
+        mode: info.mode,
+        pid: std::process::id(),
+        process_start: identity::process_start(),
+        user,
+        actor: facts,
+        hostname: identity::hostname(),
+        machine_id: identity::machine_id(),
+        boot_id: identity::boot_id(),
+        environment: identity::environment(),
+        reason: info.reason.clone(),
+        metadata: Map::new(),
+    }
+}
+
+fn opener(database: PathBuf) -> OpenJournal {
+    Box::new(move || {
+        let database = database.clone();
+        Box::pin(async move {
+            let journal = SqliteJournal::open(&database.to_string_lossy()).await?;
+            Ok(Arc::new(journal) as Arc<dyn Journal>)
+        })
+    })
+}
+
+/// Commits the start of the session, and then looks for sessions that died. Runs beside everything else: the first
+/// prompt does not wait for the disk.
+async fn begin(recorder: Arc<Recorder>, database: PathBuf, by: String) {
+    if recorder.flush().await.is_err() {
+        return;
+    }
+    let swept: std::result::Result<_, JournalError> = async {
+        let journal = recorder.journal().await?;
+        sweep(&*journal, &database, &by).await
+    }
+    .await;
+    if let Err(error) = swept {
+        tracing::warn!(%error, "the sweep for crashed sessions failed");
+    }
+}
+
+/// What `session()` answers.
+fn session_record(session: &OnceLock<WeakSession>) -> Value {
+    let Some(session) = session.get().and_then(WeakSession::upgrade) else { return Value::Null };
+    let info = session.info();
+    let inner = session.inner();
+    let trouble = inner.setting.runtime.block_on(session.recorder().trouble());
+    json!({
+        "id": info.session_id,
+        "component": info.component,
+        "user": info.actor.user.username,
+        "since": info.since,
+        "commands": inner.commands.load(Ordering::Relaxed),
+        "mode": if info.read_only { "read-only" } else { "read-write" },
+        "input": info.mode,
+        "journal": info.database,
+        "recording": trouble.map_or_else(|| "ok".to_owned(), |why| format!("failing: {why}")),
+        "sinks": [],
+    })
+}
