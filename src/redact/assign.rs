@@ -214,7 +214,9 @@ impl Scan<'_, '_> {
 
     /// The sign that assigns, and where it ends.
     fn sign(&self, at: usize) -> Option<(usize, By)> {
-        let at = if self.byte(at) == Some(b']') { at + 1 } else { at };
+        // `cfg["password"] = …` and `tokens[0] = …`.
+        let index = if self.byte(at) == Some(b'[') { self.skip(at + 1, b"0123456789").min(at + 8) } else { at };
+        let at = if self.byte(index) == Some(b']') { index + 1 } else { at };
         let at = self.skip(at, b" \t");
         const SIGNS: &[(&str, By)] = &[
             ("===", By::Comparison),
