@@ -108,6 +108,8 @@ pub struct Shell<S> {
     pub(crate) renderer: Option<Renderer>,
     pub(crate) when_unrecorded: WhenUnrecorded,
     pub(crate) database: Option<PathBuf>,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Option<crate::testing::Faults>,
 }
 
 impl<S: AdminShell> Shell<S> {
@@ -131,6 +133,8 @@ impl<S: AdminShell> Shell<S> {
             renderer: None,
             when_unrecorded: WhenUnrecorded::default(),
             database: None,
+            #[cfg(feature = "testing")]
+            faults: None,
         }
     }
 

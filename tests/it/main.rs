@@ -3,3 +3,4 @@
 mod events;
 mod journal;
 mod redact;
+mod testing;
