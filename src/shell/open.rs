@@ -104,7 +104,7 @@ impl<S: AdminShell> Shell<S> {
             redactor.clone(),
             Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() },
             settings.database.clone(),
-            opener(settings.database.clone()),
+            self.opener(settings.database.clone()),
             &start::<S>(&info),
             info.since,
         ));
@@ -162,6 +162,22 @@ impl<S: AdminShell> Shell<S> {
         });
         let _ = status.set(session.downgrade());
         Ok(Opened { session, cx })
+    }
+
+    #[cfg(not(feature = "testing"))]
+    fn opener(&self, database: PathBuf) -> OpenJournal {
+        opener(database)
+    }
+
+    /// The journal, which fails when a test wants it to.
+    #[cfg(feature = "testing")]
+    fn opener(&self, database: PathBuf) -> OpenJournal {
+        let Some(faults) = self.faults.clone() else { return opener(database) };
+        let open = opener(database);
+        Box::new(move || {
+            let (opening, faults) = (open(), faults.clone());
+            Box::pin(async move { Ok(faults.around(opening.await?)) })
+        })
     }
 }
 
