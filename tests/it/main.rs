@@ -6,3 +6,4 @@ mod events;
 mod house;
 mod journal;
 mod redact;
+mod testing;
