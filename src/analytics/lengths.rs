@@ -38,12 +38,15 @@ fn of_group(group: &[&SessionRecord]) -> Vec<Insight> {
         let score = logarithm(session).map_or(0.0, |length| 0.6745 * (length - typical) / deviation);
         others >= LEAST && score > OUTLIER && session.duration_seconds.is_some_and(|length| length >= LEAST_SECONDS)
     };
-    let long = group.iter().filter(|session| is_outlier(session));
-    long.filter_map(|session| insight(session, ended.len(), typical.exp())).collect()
+    group.iter().filter(|session| is_outlier(session)).filter_map(|session| insight(session, group)).collect()
 }
 
-fn insight(session: &SessionRecord, ended: usize, typical: f64) -> Option<Insight> {
-    let others = ended - usize::from(is_own_end(session));
+fn insight(session: &SessionRecord, group: &[&SessionRecord]) -> Option<Insight> {
+    let is_other = |other: &&&SessionRecord| is_own_end(other) && other.session_id != session.session_id;
+    let mut others: Vec<f64> = group.iter().filter(is_other).filter_map(|other| other.duration_seconds).collect();
+    others.sort_by(f64::total_cmp);
+    let half = *others.get(others.len().checked_sub(1)? / 2)?;
+    let others = others.len();
     let by = session.username.as_deref().unwrap_or("somebody");
     let host = session.hostname.as_deref().unwrap_or("an unknown machine");
     let length = length(session.duration_seconds?);
@@ -57,7 +60,7 @@ fn insight(session: &SessionRecord, ended: usize, typical: f64) -> Option<Insigh
         component: session.component_name.clone(),
         what: format!(
             "a session by {by} on {host} {open}; half of {others} others took at most {}",
-            self::length(typical)
+            self::length(half)
         ),
         count: 1,
         of: others as u64 + 1,

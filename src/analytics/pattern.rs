@@ -50,9 +50,9 @@ fn word(rest: &str, out: &mut String) -> usize {
     let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
     let word = &rest[..end];
     if is_value(word) {
-        out.push(ANY)
+        out.push(ANY);
     } else {
-        out.push_str(word)
+        out.push_str(word);
     }
     end
 }

@@ -50,14 +50,14 @@ impl AdminShell for Manager {
 }
 
 /// The journal that this session is recorded in.
-async fn journal<'c>(cx: &'c Cx<Manager>) -> Result<&'c SqliteJournal> {
+async fn journal(cx: &Cx<Manager>) -> Result<&SqliteJournal> {
     let open = async || SqliteJournal::open(&cx.session().database).await;
     cx.journal.get_or_try_init(open).await.context("opening the journal")
 }
 
 /// The same, after whoever has died was observed as crashed: what is shown then is the truth now. A journal that can not
 /// be written is read as it is.
-async fn present<'c>(cx: &'c Cx<Manager>) -> Result<&'c SqliteJournal> {
+async fn present(cx: &Cx<Manager>) -> Result<&SqliteJournal> {
     let journal = journal(cx).await?;
     if journal.read_only().is_none()
         && let Err(error) = sweep(journal, Path::new(&cx.session().database), cx.session().session_id.as_str()).await

@@ -18,9 +18,9 @@ async fn recorded(home: &Home) -> SessionId {
 
 async fn tamper(home: &Home, sql: &'static str) {
     let url = format!("sqlite:{}", home.database().display());
-    let mut connection = SqliteConnection::connect(&url).await.unwrap();
-    connection.execute(sql).await.unwrap();
-    connection.close().await.unwrap();
+    let mut connection = SqliteConnection::connect(&url).await.expect("the file opens");
+    connection.execute(sql).await.expect("the change works");
+    connection.close().await.expect("it closes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
