@@ -180,12 +180,12 @@ pub(super) fn loaded(row: &SqliteRow) -> Result<(String, Loaded), JournalError> 
     Ok((name, loaded))
 }
 
-pub(super) const KNOWN_COLUMNS: usize = 4;
+pub(super) const KNOWN_COLUMNS: usize = 3;
 
 pub(super) fn select_known(script: &mut Script, ids: &[Uuid]) {
     for ids in ids.chunks(512) {
         let places = places(ids.len());
-        script.add(&format!("SELECT event_id, hash, stream, text FROM events WHERE event_id IN ({})", marks(places)));
+        script.add(&format!("SELECT event_id, hash, text FROM events WHERE event_id IN ({})", marks(places)));
         for at in 0..places {
             script.bind(ids.get(at).map(|id| id.as_bytes().as_slice()));
         }
@@ -195,7 +195,7 @@ pub(super) fn select_known(script: &mut Script, ids: &[Uuid]) {
 /// Reads a row of [`select_known`].
 pub(super) fn known(row: &SqliteRow) -> Result<(Uuid, Known), JournalError> {
     let id = uuid(row, 0)?;
-    Ok((id, Known { hash: hash(row, 1)?, stream: row.get(2), text: row.get(3) }))
+    Ok((id, Known { hash: hash(row, 1)?, text: row.get(2) }))
 }
 
 pub(super) fn insert_events(script: &mut Script, rows: &[EventRow], now_us: i64) {

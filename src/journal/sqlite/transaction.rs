@@ -35,7 +35,6 @@ const ROWS_WAITING: usize = 256;
 #[derive(Clone)]
 pub(super) struct Known {
     pub hash: Hash,
-    pub stream: i64,
     pub text: Option<String>,
 }
 
@@ -99,11 +98,6 @@ impl<'c> Transaction<'c> {
         Ok(transaction)
     }
 
-    /// The last position and its link.
-    pub(super) fn head(&self) -> (i64, Hash) {
-        (self.position, self.link)
-    }
-
     /// Reads the streams and ids that a piece of work needs and that are not known yet.
     pub(super) async fn prefetch(&mut self, names: &[&str], ids: &[Uuid]) -> Result<(), JournalError> {
         if std::mem::take(&mut self.is_first) {
@@ -163,7 +157,7 @@ impl<'c> Transaction<'c> {
         if let Some(change) = change {
             self.changes.push((self.position, stream.id, event.timestamp().as_microsecond(), change));
         }
-        let known = Known { hash: event.hash(), stream: stream.id, text: Some(event.text().to_owned()) };
+        let known = Known { hash: event.hash(), text: Some(event.text().to_owned()) };
         self.known.insert(event.event_id(), known);
         self.events.push(row);
         if *event.kind() == EventKind::Observation && matches!(event.stream(), StreamId::Journal(_)) {
