@@ -264,7 +264,7 @@ async fn fill(path: &str, sessions: u32) {
         "PRAGMA synchronous = OFF; BEGIN; \
          CREATE TEMP TABLE seed AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {sessions}) \
          SELECT i, 1700000000000000 + i * 20000000 AS us, 'sess_' || printf('%026d', i) AS name, \
-         iif(i % 5000 = 0, 'rare', 'component-' || (i % 6)) AS component, abs(random()) AS r FROM n;"
+         iif(i % 4999 = 0, 'rare', 'component-' || (i % 6)) AS component, abs(random()) AS r FROM n;"
     );
     let fills = [
         "INSERT INTO streams (id, name, component, own, next_seq, head_position, heard_us, last_us, commands, outcomes) \
@@ -281,7 +281,7 @@ async fn fill(path: &str, sessions: u32) {
          i % 101 <> 0 AND i % 1000 <> 0, i % 101 = 0, 'type-' || (i % 6), \
          iif(r % 2000 = 1, 'user-999', 'user-' || (r % 20)), 'host-' || (r / 7 % 50) \
          FROM (SELECT *, 100000 + (r % 1000003) * (r % 997) * 600 AS d FROM seed);",
-        "INSERT INTO rollups SELECT order_us / 86400000000, component, count(*), count(*), 0, sum(duration_us), count(*), \
+        "INSERT INTO rollups SELECT order_us / 86400000000, component, count(*), count(*), 0, coalesce(sum(duration_us), 0), count(*), \
          count(*), 0, 0, 0 FROM sessions GROUP BY 1, 2;",
         "INSERT INTO presence SELECT name, component, 0, 60000000, NULL FROM seed WHERE i % 2000 = 0;",
         "INSERT INTO command_text (command_text) VALUES ('rebuild');",
