@@ -7,3 +7,4 @@ mod model;
 mod opening;
 mod retention;
 mod tampering;
+mod writing;
