@@ -14,6 +14,7 @@ pub(crate) mod terminal;
 
 use std::{io::Read as _, path::PathBuf};
 
+pub use self::terminal::width as terminal_width;
 pub(crate) use self::{
     complete::Completion,
     help::text as help_text,

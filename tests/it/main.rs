@@ -1,5 +1,7 @@
 //! The integration tests, in one binary: one module a subject.
 
+#[cfg(feature = "tracker")]
+mod cli;
 mod events;
 mod house;
 mod journal;
