@@ -159,6 +159,10 @@ pub(super) fn build(stage: &Arc<Stage>) -> Engine {
 
     // Some names of helpers are words that the language keeps for later, `sync` among them.
     let at = Arc::clone(stage);
+    #[expect(
+        deprecated,
+        reason = "marked as unstable by the crate; there is no other way to give a reserved word back"
+    )]
     engine.on_parse_token(move |token, _, _| match token {
         Token::Reserved(word) if at.helpers.contains_key(word.as_str()) => Token::Identifier(word),
         other => other,

@@ -1,5 +1,7 @@
 //! The integration tests, in one binary: one module a subject.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 #[cfg(feature = "tracker")]
 mod cli;
 mod events;
