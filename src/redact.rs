@@ -266,6 +266,7 @@ fn mask_whole(key: &str, value: Value) -> Value {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
 mod tests {
     use serde_json::json;
 

@@ -112,6 +112,8 @@ pub struct Shell<S> {
     pub(crate) renderer: Option<Renderer>,
     pub(crate) when_unrecorded: WhenUnrecorded,
     pub(crate) database: Option<PathBuf>,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Option<crate::testing::Faults>,
 }
 
 impl<S: AdminShell> Shell<S> {
@@ -135,6 +137,8 @@ impl<S: AdminShell> Shell<S> {
             renderer: None,
             when_unrecorded: WhenUnrecorded::default(),
             database: None,
+            #[cfg(feature = "testing")]
+            faults: None,
         }
     }
 

@@ -150,6 +150,7 @@ fn is_safe(number: &serde_json::Number) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
 mod tests {
     use serde_json::json;
 

@@ -422,6 +422,7 @@ fn check_size(text: &str) -> Result<(), Invalid> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
 mod tests {
     use serde_json::json;
 

@@ -57,7 +57,7 @@ struct How {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
-    /// `=`, `:=`, `=>`, `->`.
+    /// `=`, `:=`, `=>`, `<-`.
     Equals,
     /// `:`.
     Colon,
@@ -168,8 +168,9 @@ impl Scan<'_, '_> {
                 return self.value(said, how);
             }
         }
-        // `IDENTIFIED BY PASSWORD '…'`, `invalid password "…"`; not `unexpected token ")"`.
-        if class == Class::Password && quoted.is_none() && space > close && opens {
+        // `IDENTIFIED BY PASSWORD '…'`, `invalid password "…"`; not `unexpected token ")"`, `to pass '-x'`.
+        let verb = ["pass", "pin"].iter().any(|verb| self.text[start..end].eq_ignore_ascii_case(verb));
+        if class == Class::Password && quoted.is_none() && space > close && opens && !verb {
             return self.value(space, how);
         }
         self.value_field(close, class).unwrap_or(end)
@@ -213,7 +214,9 @@ impl Scan<'_, '_> {
 
     /// The sign that assigns, and where it ends.
     fn sign(&self, at: usize) -> Option<(usize, By)> {
-        let at = if matches!(self.byte(at), Some(b']' | b')')) { at + 1 } else { at };
+        // `cfg["password"] = …` and `tokens[0] = …`.
+        let index = if self.byte(at) == Some(b'[') { self.skip(at + 1, b"0123456789").min(at + 8) } else { at };
+        let at = if self.byte(index) == Some(b']') { index + 1 } else { at };
         let at = self.skip(at, b" \t");
         const SIGNS: &[(&str, By)] = &[
             ("===", By::Comparison),
@@ -221,7 +224,6 @@ impl Scan<'_, '_> {
             ("==", By::Comparison),
             ("!=", By::Comparison),
             ("=>", By::Equals),
-            ("->", By::Equals),
             ("<-", By::Equals),
             ("→", By::Equals),
             ("??=", By::Equals),

@@ -331,5 +331,5 @@ fn is_mixed(token: &[u8]) -> bool {
     };
     let count = |wanted: u8| token.iter().filter(|&&byte| kind(byte) == wanted).count();
     let changes = token.windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count();
-    count(0) >= 4 && count(1) >= 4 && count(2) >= 1 && changes >= 14
+    count(0) >= 4 && count(1) >= 4 && count(2) >= 2 && changes >= 18
 }

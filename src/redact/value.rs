@@ -13,7 +13,7 @@ const NO_VALUE: &[&str] = &[
 /// Words of sentences that follow a name and a colon in messages: `password: must be longer`.
 #[rustfmt::skip]
 const PROSE: &[&str] = &[
-    "a", "an", "and", "are", "array", "bool", "boolean", "can", "cannot", "did", "does", "expected", "expired",
+    "a", "an", "and", "are", "array", "bool", "boolean", "can", "cannot", "default", "did", "does", "expected", "expired",
     "failed", "for", "from", "has", "have", "if", "in", "incorrect", "int", "integer", "invalid", "is", "it",
     "malformed", "may", "mismatch", "missing", "must", "not", "number", "object", "of", "ok", "optional", "or", "please",
     "refused", "rejected", "required", "shall", "should", "string", "str", "text", "that", "the", "this", "to",
@@ -83,6 +83,11 @@ fn is_filler(value: &str) -> bool {
     if ['*', '.', '…', '•', '●', '-', '_', '?', '#'].into_iter().any(repeats)
         || value.len() >= 3 && ['x', 'X'].into_iter().any(repeats)
     {
+        return true;
+    }
+    // `--password PASSWORD`, as usage texts write it.
+    let capitals = value.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    if capitals && value.len() > 3 && (super::name::is_secret(value) || matches!(value, "VALUE" | "FILE" | "TEXT")) {
         return true;
     }
     let words = value.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b' '));
@@ -214,11 +219,11 @@ fn closes(slashes: usize, depth: usize) -> bool {
     let mut slashes = slashes;
     let mut depth = depth;
     while depth > 0 {
-        if slashes % 2 == 0 {
+        if slashes.is_multiple_of(2) {
             return true;
         }
         slashes = (slashes - 1) / 2;
         depth = (depth - 1) / 2;
     }
-    slashes % 2 == 0
+    slashes.is_multiple_of(2)
 }

@@ -202,6 +202,10 @@ impl State {
     }
 
     fn call(&self, run: &Run, helper: &str, args: Arguments) -> Result<Value, (Status, Failure)> {
+        if helper == "help" {
+            self.stage.show_help(args.positional.first().and_then(Value::as_str));
+            return Ok(Value::Null);
+        }
         let Some(callable) = self.stage.helpers.get(helper) else {
             return Err((Status::Error, failure::unknown_function(helper, &self.stage.helpers, &[])));
         };

@@ -47,6 +47,19 @@ pub(super) fn register(engine: &mut Engine, stage: &Arc<Stage>) {
     engine.register_fn("sleep", move |time: ImmutableString| -> Returned { sleep(&at, &time) });
 }
 
+/// What people type without parentheses.
+pub(super) fn bare_word(stage: &Stage, name: &str) -> Result<Option<Dynamic>, Box<EvalAltResult>> {
+    match name {
+        "exit" | "quit" => exit(stage, &Dynamic::from(0_i64)).map(Some),
+        "help" => {
+            stage.show_help(None);
+            Ok(Some(Dynamic::UNIT))
+        }
+        "session" => Ok(Some(value::from_json(stage.session(), &stage.orders))),
+        _ => Ok(None),
+    }
+}
+
 fn exit(stage: &Stage, code: &Dynamic) -> Returned {
     let code = code.as_int().ok().and_then(|code| i32::try_from(code).ok()).filter(|code| (0..=255).contains(code));
     let Some(code) = code else { return Err("`exit` wants an integer from 0 to 255".into()) };

@@ -4,3 +4,4 @@ mod events;
 mod house;
 mod journal;
 mod redact;
+mod testing;

@@ -97,6 +97,7 @@ fn number<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
 mod tests {
     use super::*;
 

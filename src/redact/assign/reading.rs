@@ -75,12 +75,15 @@ impl Scan<'_, '_> {
             let start = self.skip_scheme(quote.start, end);
             self.take(start, end, after);
             let next = self.skip(after, b" \t");
-            if let Some(glued) = Quote::open(self.bytes, after).filter(|_| how.by == By::Equals && after > quote.start)
+            let shell = how.glued && how.by == By::Equals;
+            // `A="b"'c'`; a mark behind which nothing goes on closes what stands around.
+            if let Some(glued) = Quote::open(self.bytes, after)
+                .filter(|glued| shell && self.byte(glued.start).is_some_and(|byte| byte.is_ascii_alphanumeric()))
             {
                 quote = glued;
                 continue;
             }
-            if how.glued && how.by == By::Equals && self.byte(after).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
+            if shell && self.byte(after).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
                 return self.unquoted(after, how);
             }
             match self.added(next) {
@@ -108,10 +111,27 @@ impl Scan<'_, '_> {
     }
 
     fn skip_scheme(&self, start: usize, end: usize) -> usize {
-        let word = self.bytes[start..end].iter().take(20).take_while(|&&byte| byte != b' ').count();
+        let word = self.bytes[start..end].iter().take(20);
+        let word = word.take_while(|byte| !matches!(byte, b' ' | b'"' | b'\'' | b'`')).count();
         let is_scheme =
             SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(&self.text[start..floor(self.text, start + word)]));
-        if is_scheme && start + word < end { self.skip(start + word, b" ").min(end) } else { start }
+        // A scheme alone stays as well: there is nothing behind it.
+        if is_scheme { self.skip(start + word, b" ").min(end) } else { start }
+    }
+
+    /// Every string in the branches of `if x { "…" } else { "…" }`.
+    fn branches(&mut self, at: usize) -> usize {
+        let mut next = at;
+        for _ in 0..8 {
+            let line = &self.text[next..floor(self.text, next + 2 * LOOK)];
+            let Some(open) = line.find(['{', ';', '\n']).filter(|&open| line[open..].starts_with('{')) else { break };
+            self.bracket(next + open);
+            next = self.bracket_end.max(next + open + 1);
+            if !self.starts(next, " else") {
+                break;
+            }
+        }
+        at
     }
 
     /// Every string in a list, a record or an argument list; the names inside are read as well.
@@ -191,6 +211,9 @@ impl Scan<'_, '_> {
         {
             return if value::is_wrapper(&self.text[at..open]) { self.bracket(open) } else { open };
         }
+        if self.starts(at, "if ") || self.starts(at, "switch ") || self.starts(at, "match ") {
+            return self.branches(at);
+        }
         let first = &self.text[at..self.word_end(at)];
         if matches!(how.by, By::Colon | By::Space) && value::is_prose(first) {
             return at + first.len();
@@ -206,7 +229,9 @@ impl Scan<'_, '_> {
         if word.is_empty() || no_secret {
             return end;
         }
-        let field = word.contains('.') && value::is_identifier(word) && name::is_secret(word) && !how.glued;
+        let field = value::is_identifier(word)
+            && !how.glued
+            && (word.contains("::") || word.contains('.') && name::is_secret(word));
         // `PWD=/home/ada` is where a shell stands.
         let directory = how.class == Class::Password && word.starts_with(['/', '~']) && self.is_working_directory(at);
         if field || directory || how.code && value::is_variable_name(word) {
