@@ -11,6 +11,7 @@ use super::{
     terminal,
 };
 use crate::{
+    event::Status,
     recorder::Recording,
     render::{self, Color, visible},
     session::{Console, Outcome, Session},
@@ -45,6 +46,10 @@ impl Look {
     /// Shows how a command ended.
     pub(crate) fn outcome(&self, outcome: &Outcome) {
         self.out.end_line();
+        if outcome.status == Status::Cancelled && terminal::is_interactive() {
+            // The terminal has shown ^C where the cursor was.
+            self.out.show("\n");
+        }
         for warning in &outcome.warnings {
             self.err.show_lines(&format!("warning: {}", visible(warning)));
         }
