@@ -53,7 +53,8 @@ struct Started {
 }
 
 fn start(role: &str, data: &std::path::Path) -> Started {
-    let pty = native_pty_system().openpty(PtySize { rows: 30, cols: 100, ..PtySize::default() }).expect("a pseudo-terminal");
+    let pty =
+        native_pty_system().openpty(PtySize { rows: 30, cols: 100, ..PtySize::default() }).expect("a pseudo-terminal");
     let mut command = CommandBuilder::new(std::env::current_exe().expect("our own path"));
     command.env(ROLE, role);
     for variable in ["XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"] {
@@ -71,7 +72,10 @@ fn start(role: &str, data: &std::path::Path) -> Started {
     }
     let to_prompt = began.elapsed();
     std::thread::sleep(Duration::from_millis(30));
-    let status = child.process_id().and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()).unwrap_or_default();
+    let status = child
+        .process_id()
+        .and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/statm")).ok())
+        .unwrap_or_default();
     let pages: u64 = status.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
     drop(pty.master.take_writer().map(|mut writer| std::io::Write::write_all(&mut writer, b"\x04")));
     let _ = child.wait();

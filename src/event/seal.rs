@@ -144,6 +144,7 @@ pub struct Place<'a> {
     pub prev: Option<Hash>,
 }
 
+/// The envelope without `hash`, which is over these bytes.
 #[derive(Serialize)]
 struct Envelope {
     event_version: String,
@@ -156,8 +157,6 @@ struct Envelope {
     prev: Option<Hash>,
     timestamp: String,
     body: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hash: Option<Hash>,
 }
 
 /// An immutable record: valid, redacted and sealed by construction. Cheap to clone.
@@ -189,7 +188,7 @@ impl Event {
         check_place(&draft.kind, place.stream, place.journal, place.seq, place.prev.as_ref())?;
         let timestamp =
             Timestamp::from_microsecond(draft.timestamp.as_microsecond()).expect("truncation stays in range");
-        let mut envelope = Envelope {
+        let envelope = Envelope {
             event_version: VERSION.to_owned(),
             event_id: draft.event_id.to_string(),
             event_type: draft.kind.clone(),
@@ -200,11 +199,12 @@ impl Event {
             prev: place.prev,
             timestamp: format!("{timestamp:.6}"),
             body: Value::Object(draft.body.clone()),
-            hash: None,
         };
-        let hash = Hash::of(&canonical(&envelope)?);
-        envelope.hash = Some(hash);
-        let text = String::from_utf8(canonical(&envelope)?).expect("canonical JSON is UTF-8");
+        let bare = canonical(&envelope)?;
+        let hash = Hash::of(bare.as_bytes());
+        // `hash` stands before `journal_id`, and after that no value holds this text: `body`, which might, comes first.
+        let place_of_hash = bare.rfind("\"journal_id\":").expect("every envelope has it");
+        let text = [&bare[..place_of_hash], &member(&hash), &bare[place_of_hash..]].concat();
         check_size(&text)?;
         Ok(Self(Arc::new(Sealed {
             text: text.into(),
@@ -235,8 +235,16 @@ impl Event {
             let rule = "must hold no fractions and no integers beyond ±(2^53−1)";
             return Err(Invalid::new(field.to_owned(), rule));
         }
-        if canonical(&fields)? != text.as_bytes() {
+        let is_sorted = fields.keys().is_sorted_by(|a, b| a.encode_utf16().lt(b.encode_utf16()));
+        let hash = fields.shift_remove("hash").ok_or_else(|| Invalid::new("hash", "is missing"))?;
+        let hash: Hash = hash.as_str().unwrap_or_default().parse()?;
+        // The canonical form is made once, without `hash`: the text is canonical when it is that and `hash`, in order.
+        let bare = canonical(&fields)?;
+        if !is_sorted || !is_with_member(text, &bare, &member(&hash)) {
             return Err(Invalid::new("event", "must be in RFC 8785 canonical form"));
+        }
+        if Hash::of(bare.as_bytes()) != hash {
+            return Err(Invalid::new("hash", "does not match the event's bytes"));
         }
         if text_field(&fields, "event_version")? != VERSION {
             return Err(Invalid::new("event_version", format!("must be \"{VERSION}\"")));
@@ -254,11 +262,6 @@ impl Event {
             _ => Some(named("prev", text_field(&fields, "prev")?.parse())?),
         };
         let timestamp = check_sealed_timestamp("timestamp", text_field(&fields, "timestamp")?)?;
-        let hash: Hash = text_field(&fields, "hash")?.parse()?;
-        fields.remove("hash");
-        if Hash::of(&canonical(&fields)?) != hash {
-            return Err(Invalid::new("hash", "does not match the event's bytes"));
-        }
         let body = match fields.remove("body") {
             Some(Value::Object(body)) => body,
             Some(_) => return Err(Invalid::new("body", "must be an object")),
@@ -368,8 +371,22 @@ impl PartialEq for Event {
 
 impl Eq for Event {}
 
-fn canonical(value: &impl Serialize) -> Result<Vec<u8>, Invalid> {
-    serde_json_canonicalizer::to_vec(value).map_err(|error| Invalid::new("event", error.to_string()))
+fn canonical(value: &impl Serialize) -> Result<String, Invalid> {
+    serde_json_canonicalizer::to_string(value).map_err(|error| Invalid::new("event", error.to_string()))
+}
+
+/// The member `hash` with the comma after it: it is never the last one.
+fn member(hash: &Hash) -> String {
+    format!("\"hash\":\"{hash}\",")
+}
+
+/// Whether a text is another one with a member inserted somewhere.
+fn is_with_member(text: &str, bare: &str, member: &str) -> bool {
+    text.len() == bare.len() + member.len()
+        && text.match_indices(member).any(|(at, _)| {
+            text.as_bytes()[..at] == bare.as_bytes()[..at]
+                && text.as_bytes()[at + member.len()..] == bare.as_bytes()[at..]
+        })
 }
 
 fn text_field<'f>(fields: &'f Map<String, Value>, name: &'static str) -> Result<&'f str, Invalid> {
@@ -427,6 +444,48 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::event::SessionId;
+
+    fn sealed(body: Value) -> Event {
+        let Value::Object(body) = body else { panic!("bodies are objects") };
+        let draft = Draft::new(EventKind::Other("test".into()), Timestamp::UNIX_EPOCH, body);
+        let (stream, journal) = (StreamId::Session(SessionId::new()), JournalId::new());
+        let place = Place { stream: &stream, journal: &journal, component: "test", seq: 0, prev: None };
+        Event::seal(&draft, &place).expect("it can be sealed")
+    }
+
+    #[test]
+    fn what_is_sealed_is_canonical_and_parses() {
+        let nested = json!({ "journal_id": "\"journal_id\":", "hash": "sha256:", "é": [1, { "b": null, "a": true }] });
+        let event = sealed(nested);
+        let whole: Value = serde_json::from_str(event.text()).expect("JSON");
+        assert_eq!(serde_json_canonicalizer::to_string(&whole).expect("canonical"), event.text());
+        assert_eq!(Event::parse(event.text()).expect("it parses"), event);
+        let mut bare = whole;
+        bare.as_object_mut().expect("an object").remove("hash");
+        let bytes = serde_json_canonicalizer::to_vec(&bare).expect("canonical");
+        assert_eq!(Hash::of(&bytes), event.hash());
+    }
+
+    #[test]
+    fn any_other_form_of_it_is_refused() {
+        let event = sealed(json!({ "input": "ps()" }));
+        let text = event.text();
+        let member = member(&event.hash());
+        let bare = text.replace(&member, "");
+        for (what, other) in [
+            ("hash first", format!("{{{member}{}", &bare[1..])),
+            ("hash last", format!("{},{}}}", &bare[..bare.len() - 1], member.trim_end_matches(','))),
+            ("hash twice", text.replace(&member, &format!("{member}{member}"))),
+            ("no hash", bare.clone()),
+            ("a space", text.replacen(':', ": ", 1)),
+            ("another word", text.replace("ps()", "qs()")),
+            ("another hash", text.replace(&event.hash().to_string(), &Hash::of(b"").to_string())),
+            ("an escape", text.replace("ps()", "\\u0070s()")),
+        ] {
+            assert!(Event::parse(&other).is_err(), "{what}");
+        }
+    }
 
     /// The vectors were written by another program in another language: sealing their parts gives their bytes.
     #[test]

@@ -37,7 +37,8 @@ impl Completes for Completion {
     }
 
     fn wanted(&self, line: &str, at: usize, registry: &Registry) -> Option<(String, usize, String)> {
-        wants_values(line, at, registry).map(|wanted| (wanted.helper.to_owned(), wanted.param, wanted.prefix.to_owned()))
+        wants_values(line, at, registry)
+            .map(|wanted| (wanted.helper.to_owned(), wanted.param, wanted.prefix.to_owned()))
     }
 
     fn values(&self, line: &str, at: usize, registry: &Registry, known: &[Value]) -> Vec<Candidate> {

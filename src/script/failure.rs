@@ -132,7 +132,7 @@ pub(super) fn of_evaluation(
         }
         EvalAltResult::ErrorTerminated(..) => Failure::new("cancelled", "interrupted"),
         mut other => {
-            other.take_position();
+            let _ = other.take_position();
             Failure::new("script", lower_first(&other.to_string()))
         }
     };

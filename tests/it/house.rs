@@ -51,7 +51,8 @@ fn sources(directory: &str) -> Vec<(String, String)> {
 
 /// Modules of ours named in a file: after `crate::`, or in the braces of `use crate::{…}`.
 fn imports(text: &str) -> BTreeSet<String> {
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| [line, "\n"]).collect();
+    let code: String =
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| [line, "\n"]).collect();
     let mut names = BTreeSet::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
@@ -88,7 +89,8 @@ fn modules_import_only_what_the_architecture_allows() {
     let mut wrong = Vec::new();
     for (module, allowed) in ARROWS {
         let files = sources("src").into_iter();
-        let own = files.filter(|(name, _)| name == &format!("src/{module}.rs") || name.starts_with(&format!("src/{module}/")));
+        let own = files
+            .filter(|(name, _)| name == &format!("src/{module}.rs") || name.starts_with(&format!("src/{module}/")));
         for (name, text) in own {
             for import in imports(&text) {
                 if import != *module && !allowed.contains(&import.as_str()) {
@@ -107,7 +109,8 @@ fn crates_are_named_only_at_home() {
         for (krate, home) in HOMES {
             let named = text.lines().any(|line| {
                 let code = line.split("//").next().unwrap_or_default();
-                code.match_indices(&format!("{krate}::")).any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
+                code.match_indices(&format!("{krate}::"))
+                    .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
             });
             if named && !name.starts_with(home) {
                 wrong.push(format!("{name} names {krate}, whose home is {home}"));
@@ -126,7 +129,9 @@ fn component_shells_use_the_public_api() {
 
 #[test]
 fn every_file_begins_with_what_it_is_for() {
-    let files = ["src", "tests", "shells", "examples", "benches"].into_iter().filter(|directory| root().join(directory).exists());
+    let files = ["src", "tests", "shells", "examples", "benches"]
+        .into_iter()
+        .filter(|directory| root().join(directory).exists());
     for (name, text) in files.flat_map(sources) {
         assert!(text.starts_with("//!"), "{name} does not begin with a header");
     }
@@ -137,7 +142,8 @@ fn only_redaction_makes_drafts_and_only_the_journal_seals_them() {
     for (name, text) in sources("src") {
         // The journal's own observations hold counts and ids only.
         let own = name.starts_with("src/journal");
-        let drafts = text.contains("Draft::new(") && !own && !name.starts_with("src/redact") && !name.starts_with("src/event");
+        let drafts =
+            text.contains("Draft::new(") && !own && !name.starts_with("src/redact") && !name.starts_with("src/event");
         assert!(!drafts, "{name} makes a draft past the redactor");
         let seals = text.contains("Event::seal(") && !name.starts_with("src/journal") && !name.starts_with("src/event");
         assert!(!seals, "{name} seals an event past the journal");
@@ -147,12 +153,26 @@ fn only_redaction_makes_drafts_and_only_the_journal_seals_them() {
 #[test]
 fn dependencies_come_from_the_registry_under_a_free_licence() {
     const FREE: &[&str] = &[
-        "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "Unlicense", "CC0-1.0", "0BSD", "BSL-1.0",
-        "Apache-2.0 WITH LLVM-exception", "MIT-0",
+        "MIT",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "Zlib",
+        "Unicode-3.0",
+        "Unlicense",
+        "CC0-1.0",
+        "0BSD",
+        "BSL-1.0",
+        "Apache-2.0 WITH LLVM-exception",
+        "MIT-0",
         // Weak copyleft, file by file: smartstring, below rhai.
         "MPL-2.0+",
     ];
-    let output = Command::new(env!("CARGO")).args(["metadata", "--format-version", "1", "--all-features", "--locked"]).current_dir(root()).output();
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--all-features", "--locked"])
+        .current_dir(root())
+        .output();
     let output = output.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -161,7 +181,9 @@ fn dependencies_come_from_the_registry_under_a_free_licence() {
         assert!(source.is_none_or(|source| source.starts_with("registry+")), "{name} comes from {source:?}");
         let licence = package["license"].as_str().unwrap_or_default().replace('/', " OR ");
         // One free alternative is enough; of what is joined by AND, every part has to be free.
-        let is_free = licence.split(" OR ").any(|option| option.split(" AND ").all(|part| FREE.contains(&part.trim_matches(['(', ')', ' ']))));
+        let is_free = licence
+            .split(" OR ")
+            .any(|option| option.split(" AND ").all(|part| FREE.contains(&part.trim_matches(['(', ')', ' ']))));
         assert!(is_free, "{name} is licensed as {licence:?}");
     }
 }

@@ -3,6 +3,8 @@
 mod contract;
 mod filters;
 mod fixture;
+mod model;
 mod opening;
 mod retention;
 mod tampering;
+mod writing;

@@ -109,13 +109,7 @@ impl Transaction<'_> {
         if let Some(drawn) = drawn {
             rows::insert_session(&mut script, stream.id, &stream.name, &drawn.picture, &drawn.facts);
             for row in &drawn.commands {
-                script.add(
-                    "INSERT INTO commands (position, stream, command, start_us, input, status, duration_us, error) \
-                     VALUES (?,?,?,?,?,?,?,?)",
-                );
-                script.bind(row.position).bind(stream.id).bind(row.command).bind(row.start_us);
-                script.bind(row.input.as_deref()).bind(row.status.as_deref());
-                script.bind(row.duration_us).bind(row.error.as_deref());
+                rows::insert_commands(&mut script, &[(stream.id, row.clone())]);
             }
             let picture = &drawn.picture;
             let counters = picture.counters;

@@ -51,8 +51,13 @@ pub(super) async fn scrub(journal: &SqliteJournal, event_id: Uuid, observation: 
             let before = page.projected(row);
             transaction.redraw(row, drawn.as_ref()).await?;
             if let (Some(before), Some(after)) = (&before, &drawn) {
+                let mut sums = rows::Differences::new();
+                let then = Some((before.picture.day(), before.picture.totals()));
+                rows::add_difference(&mut sums, then, &after.picture);
                 let mut script = Script::default();
-                rows::write_totals(&mut script, Some((before.picture.day(), before.picture.totals())), &after.picture);
+                for ((day, component), totals) in &sums {
+                    rows::add_totals(&mut script, "rollups", *day, component, totals);
+                }
                 transaction.read(script).await?;
             }
         }

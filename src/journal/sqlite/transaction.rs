@@ -7,7 +7,10 @@
 //! - Events, projection and rollups of one piece of work are in one commit.
 //! - Each stream's row is written once, at the end, however many events it got.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
@@ -16,7 +19,7 @@ use uuid::Uuid;
 use super::{
     error::translate,
     rows::{self, EventRow, Loaded},
-    script::{Script, Stopped},
+    script::{Script, Shape, Stopped},
     writer::{check_version, failed_commit},
 };
 use crate::{
@@ -35,8 +38,9 @@ const ROWS_WAITING: usize = 256;
 #[derive(Clone)]
 pub(super) struct Known {
     pub hash: Hash,
-    pub stream: i64,
+    /// Its text as it was read, or the event as it was just pushed.
     pub text: Option<String>,
+    pub event: Option<Event>,
 }
 
 /// One writing transaction.
@@ -99,11 +103,6 @@ impl<'c> Transaction<'c> {
         Ok(transaction)
     }
 
-    /// The last position and its link.
-    pub(super) fn head(&self) -> (i64, Hash) {
-        (self.position, self.link)
-    }
-
     /// Reads the streams and ids that a piece of work needs and that are not known yet.
     pub(super) async fn prefetch(&mut self, names: &[&str], ids: &[Uuid]) -> Result<(), JournalError> {
         if std::mem::take(&mut self.is_first) {
@@ -113,7 +112,6 @@ impl<'c> Transaction<'c> {
         if names.is_empty() && ids.is_empty() {
             return Ok(());
         }
-        self.flush().await?;
         let mut script = Script::default();
         rows::select_streams(&mut script, &names);
         rows::select_known(&mut script, ids);
@@ -136,7 +134,9 @@ impl<'c> Transaction<'c> {
 
     /// Opens a stream that is not there yet. What was said about its session before it came is kept for its first event.
     pub(super) async fn open_stream(&mut self, id: &StreamId, component: &str, own: bool) -> Result<(), JournalError> {
-        self.flush().await?;
+        if !self.observations.is_empty() {
+            self.flush().await?;
+        }
         let mut script = Script::default();
         script.add("SELECT what, time_us FROM observations WHERE about = ? ORDER BY position").bind(id.as_str());
         if self.opened.is_none() {
@@ -163,7 +163,7 @@ impl<'c> Transaction<'c> {
         if let Some(change) = change {
             self.changes.push((self.position, stream.id, event.timestamp().as_microsecond(), change));
         }
-        let known = Known { hash: event.hash(), stream: stream.id, text: Some(event.text().to_owned()) };
+        let known = Known { hash: event.hash(), text: None, event: Some(event.clone()) };
         self.known.insert(event.event_id(), known);
         self.events.push(row);
         if *event.kind() == EventKind::Observation && matches!(event.stream(), StreamId::Journal(_)) {
@@ -188,42 +188,52 @@ impl<'c> Transaction<'c> {
         Ok(())
     }
 
-    /// Writes what waits.
+    /// Writes what waits, in scripts of few different shapes.
     pub(super) async fn flush(&mut self) -> Result<(), JournalError> {
-        if self.events.is_empty() {
-            return Ok(());
+        for script in self.waiting(Shape::Many) {
+            self.read(script).await?;
         }
-        let mut script = Script::default();
-        self.write_waiting(&mut script);
-        self.read(script).await.map(drop)
+        Ok(())
     }
 
-    fn write_waiting(&mut self, script: &mut Script) {
-        rows::insert_events(script, &std::mem::take(&mut self.events), self.now_us);
-        for (position, stream, time_us, change) in self.changes.drain(..) {
-            rows::write_change(script, position, stream, time_us, change);
-        }
+    /// The scripts that write what waits: one, or one for each chunk of rows.
+    fn waiting(&mut self, shape: Shape) -> Vec<Script> {
+        let mut scripts = vec![Script::default()];
+        rows::insert_events(&mut scripts, shape, &std::mem::take(&mut self.events), self.now_us);
+        rows::write_changes(&mut scripts, shape, std::mem::take(&mut self.changes));
         for (position, observation, time_us) in self.observations.drain(..) {
-            rows::insert_observation(script, position, &observation, time_us);
+            shape.begin(&mut scripts);
+            rows::insert_observation(shape.last(&mut scripts), position, &observation, time_us);
         }
+        scripts
     }
 
     /// Writes everything and commits. A COMMIT that fails is looked into: only what is surely not stored has failed.
     pub(super) async fn commit(mut self) -> Result<(), JournalError> {
-        let mut script = Script::default();
-        if self.events.len() > 8 {
-            self.flush().await?;
+        // A command's commit is one trip. Much to write is written in scripts that are found in the cache.
+        let changed = self.streams.values().filter(|stream| stream.has_changed()).count();
+        let shape = if self.events.len() <= 4 && changed <= 2 { Shape::One } else { Shape::Many };
+        let mut scripts = self.waiting(shape);
+        let mut sums = BTreeMap::new();
+        for (name, loaded) in self.streams.iter().filter(|(_, loaded)| loaded.has_changed()) {
+            shape.begin(&mut scripts);
+            rows::write_stream(shape.last(&mut scripts), name, loaded, &mut sums);
         }
-        self.write_waiting(&mut script);
-        for (name, loaded) in &self.streams {
-            rows::write_stream(&mut script, name, loaded);
+        shape.begin(&mut scripts);
+        let last = shape.last(&mut scripts);
+        for ((day, component), totals) in &sums {
+            rows::add_totals(last, "rollups", *day, component, totals);
         }
         if self.opened_more {
-            script.add("UPDATE journal SET streams = ?").bind(self.opened);
+            last.add("UPDATE journal SET streams = ?").bind(self.opened);
         }
-        script.add("COMMIT");
-        let statements = script.len();
-        match script.run(self.connection).await {
+        last.add("COMMIT");
+        let statements = last.len();
+        let last = scripts.pop().unwrap_or_default();
+        for script in scripts {
+            self.read(script).await?;
+        }
+        match last.run(self.connection).await {
             Ok(_) => Ok(()),
             Err(Stopped { done, error }) if done + 1 == statements => Err(failed_commit(&error, self.path)),
             Err(Stopped { error, .. }) => Err(translate(&error, self.path)),

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::{Connection, Row, SqliteConnection};
 
 use super::{
     SqliteJournal,
@@ -35,11 +35,10 @@ const STREAMS: i64 = 500;
 
 pub(super) async fn verify(journal: &SqliteJournal, only: Option<&SessionId>) -> Result<Report, JournalError> {
     let mut reader = journal.reader().await?;
-    let mut check = Check { journal, connection: reader.connection(), report: empty(), said: HashMap::new() };
-    check.run_one("BEGIN").await?;
-    let outcome = check.all(only).await;
-    check.run_one("COMMIT").await?;
-    outcome?;
+    // One snapshot for both passes. It ends with this function, also when the caller goes away.
+    let mut snapshot = reader.connection().begin().await.map_err(|error| journal.translate(&error))?;
+    let mut check = Check { journal, connection: &mut snapshot, report: empty(), said: HashMap::new() };
+    check.all(only).await?;
     let mut report = check.report;
     report.faults.sort_by_key(|fault| (fault.position.unwrap_or(u64::MAX), fault.seq));
     Ok(report)
@@ -465,12 +464,6 @@ impl Check<'_> {
         let mut script = Script::default();
         script.add(sql);
         Ok(self.rows(script).await?.first().map_or(0, |row| row.get(0)))
-    }
-
-    async fn run_one(&mut self, sql: &str) -> Result<(), JournalError> {
-        let mut script = Script::default();
-        script.add(sql);
-        self.rows(script).await.map(drop)
     }
 
     async fn rows(&mut self, script: Script) -> Result<Vec<sqlx::sqlite::SqliteRow>, JournalError> {

@@ -52,11 +52,12 @@ async fn fill(journal: &SqliteJournal) {
     }
 }
 
-fn filters() -> Vec<(&'static str, Filter, fn(&SessionRecord) -> bool)> {
+/// A filter's name, the filter, and what it means.
+type Case = (&'static str, Filter, fn(&SessionRecord) -> bool);
+
+fn filters() -> Vec<Case> {
     let none = Filter::default;
     let s = |text: &str| Some(text.to_owned());
-    let long = |r: &SessionRecord| r.duration_seconds.is_some_and(|d| d > 100.0);
-    let _ = long;
     vec![
         ("all", none(), |_| true),
         ("component", Filter { component: s("manager"), ..none() }, |r| r.component_name == "manager"),

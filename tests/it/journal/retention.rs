@@ -244,7 +244,7 @@ async fn scrubbing_a_start_keeps_the_session() {
     let journal = place.open().await;
     let session = Writing::new("orchestrator");
     let first = start(at(0), "ada", "host-a");
-    session.record(&journal, &[first.clone()]).await.expect("recorded");
+    session.record(&journal, std::slice::from_ref(&first)).await.expect("recorded");
     journal.scrub(first.event_id(), &observation(at(5), Some(&session.id), "scrubbed")).await.expect("scrubbed");
     let Found::One(record) = journal.find(session.id.as_str()).await.expect("found") else { panic!("it is listed") };
     assert_eq!((record.start_time, record.username, record.mode.as_deref()), (Some(at(0)), None, Some("interactive")));
