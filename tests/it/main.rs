@@ -1,5 +1,6 @@
 //! The integration tests, in one binary: one module a subject.
 
+mod docs;
 mod events;
 mod house;
 mod journal;
