@@ -4,6 +4,7 @@
 
 #[cfg(feature = "tracker")]
 mod cli;
+mod docs;
 mod events;
 mod house;
 mod journal;
