@@ -4,9 +4,15 @@
 
 #[cfg(feature = "tracker")]
 mod cli;
+mod crash;
+mod crowd;
 mod docs;
+mod ends;
 mod events;
+mod fixture;
 mod house;
 mod journal;
+mod modes;
+mod prompt;
 mod redact;
 mod testing;
