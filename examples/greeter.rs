@@ -2,7 +2,9 @@
 
 use admin_shell::{AdminShell, Cx, Helpers, Result, Shell};
 
-struct Greeter { greeting: String }
+struct Greeter {
+    greeting: String,
+}
 
 impl AdminShell for Greeter {
     const COMPONENT: &'static str = "greeter";

@@ -217,7 +217,8 @@ fn config_file(name: &str) -> PathBuf {
 
 fn directory(variable: &str, elsewhere: &str, apple: &str) -> PathBuf {
     let user = geteuid();
-    let chosen = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute() && belongs_to(path, user));
+    let chosen =
+        std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute() && belongs_to(path, user));
     let base = chosen.unwrap_or_else(|| home(user).join(if cfg!(target_os = "macos") { apple } else { elsewhere }));
     base.join("admin-shell")
 }

@@ -16,14 +16,14 @@ mod registrar;
 mod signature;
 mod timespan;
 
-pub(crate) use arguments::{Slots, resolve};
 pub use arguments::Input;
+pub(crate) use arguments::{Slots, resolve};
 pub(crate) use callable::{Callable, Prepared, bind};
 pub(crate) use context::{CallCx, Ended, FromHelper};
 pub use context::{Callback, Cx, Progress, SessionInfo};
 pub use convert::{Answer, Arg, Arguments, Handle, Json, Output, Problem, Reply, Rows, Secret};
-pub(crate) use error::one_of;
 pub use error::HelperError;
+
 pub use registrar::{Asks, Helper, Helpers, Plain};
 pub use signature::Signature;
 pub use timespan::Timespan;

@@ -21,6 +21,7 @@ use crate::event::{Draft, EndReason, Event, Invalid, JournalId, SessionId, Strea
 
 mod chain;
 mod projection;
+mod replay;
 mod sqlite;
 
 pub use sqlite::SqliteJournal;

@@ -264,3 +264,97 @@ fn mask_whole(key: &str, value: Value) -> Value {
     };
     if secret { Value::String(MASK.to_owned()) } else { value }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::{Event, JournalId, Place, SessionId, StreamId};
+
+    fn body(redactor: &Redactor, body: Value) -> Value {
+        let (stream, journal) = (StreamId::from(SessionId::new()), JournalId::new());
+        let draft = redactor.draft(EventKind::Other("note".to_owned()), Timestamp::UNIX_EPOCH, &body);
+        let place = Place { stream: &stream, journal: &journal, component: "demo", seq: 0, prev: None };
+        Event::seal(&draft, &place).unwrap().body().clone()
+    }
+
+    #[test]
+    fn every_string_of_a_body_is_redacted() {
+        let given = json!({
+            "input": "let password = \"hunter2\"",
+            "error": {"kind": "helper", "message": "password=hunter2"},
+            "notes": ["token=abc", "fine"],
+            "user": {"username": "ada", "home": "/home/ada", "uid": 7},
+            "environment": {"cwd": "/srv/https://u:pw@host"},
+        });
+        let wants = json!({
+            "input": "let password = \"[redacted]\"",
+            "error": {"kind": "helper", "message": "password=[redacted]"},
+            "notes": ["token=[redacted]", "fine"],
+            "user": {"username": "ada", "home": "/home/ada", "uid": 7},
+            "environment": {"cwd": "/srv/https://u:[redacted]@host"},
+        });
+        assert_eq!(body(&Redactor::default(), given), wants);
+    }
+
+    #[test]
+    fn values_of_secret_names_are_masked_whole() {
+        let given = json!({
+            "args": {"password": "correct horse", "id": "\"run_7\"", "token": "${TOKEN}"},
+            "metadata": {
+                "password": "x y", "pin": 1234, "tokens": 12, "secret": null, "has_token": true, "api_keys": ["a"],
+                "credentials": {"user": "ada"}, "token_count": 5,
+                "env": [{"name": "DB_PASSWORD", "value": "x y"}, {"name": "DB_HOST", "value": "db"}],
+                "argv": ["login", "--password", "x y", "--user", "ada"],
+            },
+        });
+        let wants = json!({
+            "args": {"password": "[redacted]", "id": "\"run_7\"", "token": "${TOKEN}"},
+            "metadata": {
+                "password": "[redacted]", "pin": "[redacted]", "tokens": 12, "secret": null, "has_token": true,
+                "api_keys": "[redacted]", "credentials": "[redacted]", "token_count": 5,
+                "env": [{"name": "DB_PASSWORD", "value": "[redacted]"}, {"name": "DB_HOST", "value": "db"}],
+                "argv": ["login", "--password", "[redacted]", "--user", "ada"],
+            },
+        });
+        assert_eq!(body(&Redactor::default(), given), wants);
+    }
+
+    #[test]
+    fn what_programs_compare_stays() {
+        let redactor = Redactor::new(vec![Rule::new("[0-9a-f]{16,}").unwrap()]);
+        redactor.remember("rotate_token");
+        let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let given = json!({
+            "helper": "rotate_token", "output_digest": digest, "machine_id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+            "reads": {"token": {"calls": 1, "errors": 0, "total_us": 5}}, "about": SessionId::new(), "status": "ok",
+        });
+        assert_eq!(body(&redactor, given.clone()), given);
+    }
+
+    #[test]
+    fn keys_that_are_secrets_are_masked_and_none_is_lost() {
+        let redactor = Redactor::default();
+        redactor.remember("hunter2");
+        redactor.remember("hunter3");
+        let given = json!({"metadata": {"hunter2": 1, "hunter3": 2}});
+        assert_eq!(body(&redactor, given), json!({"metadata": {"[redacted]": 1, "[redacted]+": 2}}));
+    }
+
+    #[test]
+    fn a_mask_does_not_make_a_directory_too_long() {
+        let cwd = format!("/{}/token=a", "x".repeat(491));
+        let start = json!({
+            "shell_type": "S", "component_type": "demo", "mode": "stdin", "pid": 1, "user": {"username": "u", "home": ""},
+            "actor": {"kind": "human", "verified": true}, "hostname": "h", "environment": {"platform": "p", "cwd": cwd},
+        });
+        let (stream, journal) = (StreamId::from(SessionId::new()), JournalId::new());
+        let draft = Redactor::default().draft(EventKind::SessionStart, Timestamp::UNIX_EPOCH, &start);
+        let place = Place { stream: &stream, journal: &journal, component: "demo", seq: 0, prev: None };
+        let event = Event::seal(&draft, &place).unwrap();
+        assert_eq!(event.body()["environment"]["cwd"].as_str().unwrap().chars().count(), 500);
+        assert!(Event::parse(event.text()).is_ok());
+    }
+}

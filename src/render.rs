@@ -2,7 +2,7 @@
 //!
 //! | value | text |
 //! |---|---|
-//! | list of records | an aligned table, columns in the order of the records' fields ([`table`]) |
+//! | list of records | an aligned table, columns in the order of the records' fields ([`table()`]) |
 //! | one record | a block of keys and values, what is nested indented below its key |
 //! | list of anything else | one line each |
 //! | string | itself |

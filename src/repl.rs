@@ -18,15 +18,15 @@ use std::{
     path::PathBuf,
 };
 
+pub use self::terminal::width as terminal_width;
 pub(crate) use self::{
-    complete::complete as complete_line,
+    complete::Completion,
     help::text as help_text,
     show::{Banner, Look, first_helpers},
 };
 use crate::{
-    console::Failure,
     event::{EndReason, Status},
-    session::{Outcome, Session, Source},
+    session::{Failure, Outcome, Session, Source},
 };
 use editor::{LineEditor, Read};
 

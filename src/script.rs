@@ -20,6 +20,6 @@ mod syntax;
 mod value;
 
 pub(crate) use command_style::{CommandLine, parse as parse_command_style};
-pub(crate) use engine::Help;
+
 pub(crate) use interpreter::{Arguments, Interpreter, Job};
 pub(crate) use run::{Evaluated, Run, Setting};

@@ -21,16 +21,16 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::console::{At, Console, Failure, Question};
-pub use input::Source;
-pub(crate) use life::{Hooks, Leaving};
 use crate::{
     event::{CommandEnd, EventKind, SessionId, Status},
-    helper::SessionInfo,
+    helper::{CallCx, Callable, SessionInfo},
     policy::Origin,
     recorder::{Recorder, Unrecorded, WhenUnrecorded},
     script::{Arguments, Evaluated, Interpreter, Job, Run, Setting, parse_command_style},
     spec::Registry,
 };
+pub use input::Source;
+pub(crate) use life::{Hooks, Leaving};
 
 /// A command as hooks see it.
 #[derive(Clone, Debug)]
@@ -110,7 +110,8 @@ pub(crate) struct Inner {
     pub(crate) registry: Arc<Registry>,
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) when_unrecorded: WhenUnrecorded,
-    pub(crate) completer: Completer,
+    pub(crate) completer: Box<dyn Completes>,
+    pub(crate) helpers: Vec<Arc<dyn Callable>>,
     pub(crate) opened: Instant,
     pub(crate) commands: AtomicU64,
     pub(crate) failed: AtomicU64,
@@ -119,8 +120,18 @@ pub(crate) struct Inner {
     pub(crate) leaving: Leaving,
 }
 
-/// Completes a line from the registry and the names in scope; handed in, because it belongs to the prompt.
-pub(crate) type Completer = Box<dyn Fn(&str, usize, &Registry, &[String]) -> Vec<Candidate> + Send + Sync>;
+/// Completes lines. Handed in, because it belongs to the prompt, which imports this module.
+pub(crate) trait Completes: Send + Sync {
+    /// From the registry and the names in scope.
+    fn names(&self, line: &str, at: usize, registry: &Registry, variables: &[String]) -> Vec<Candidate>;
+    /// The helper, parameter and beginning that values are wanted for.
+    fn wanted(&self, line: &str, at: usize, registry: &Registry) -> Option<(String, usize, String)>;
+    /// Those of the values that fit, as the place wants them written.
+    fn values(&self, line: &str, at: usize, registry: &Registry, values: &[Value]) -> Vec<Candidate>;
+}
+
+/// How long a key press waits for values.
+const VALUES_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A session that may be gone.
 pub(crate) struct WeakSession(std::sync::Weak<Inner>);
@@ -183,9 +194,32 @@ impl Session {
         self.turn(Work::Call { helper: helper.to_owned(), args }, Box::new(console)).await
     }
 
-    /// Completion candidates for a line, the cursor at byte `at`.
+    /// Completion candidates for a line, the cursor at byte `at`: names, options, and values that helpers know.
     pub async fn complete(&self, line: &str, at: usize) -> Vec<Candidate> {
-        (self.0.completer)(line, at, &self.0.registry, &self.0.interpreter.variables())
+        let Inner { completer, registry, helpers, interpreter, .. } = &*self.0;
+        let mut candidates = match completer.wanted(line, at, registry) {
+            Some((helper, param, prefix)) => {
+                let callable = helpers.iter().find(|callable| callable.spec().name == helper);
+                let values = callable.and_then(|callable| callable.values(param, prefix, self.idle_cx()));
+                let known = match values {
+                    Some(values) => tokio::time::timeout(VALUES_PATIENCE, values).await,
+                    None => Ok(Ok(Vec::new())),
+                };
+                // Completion is a convenience: what is late or fails is no candidate.
+                completer.values(line, at, registry, &known.ok().and_then(std::result::Result::ok).unwrap_or_default())
+            }
+            None => Vec::new(),
+        };
+        if candidates.is_empty() {
+            candidates = completer.names(line, at, registry, &interpreter.variables());
+        }
+        candidates
+    }
+
+    /// A context for what runs outside of any command: it prints nowhere.
+    fn idle_cx(&self) -> CallCx {
+        let (line, _) = std::sync::mpsc::channel();
+        CallCx { info: Arc::clone(&self.0.setting.info), line, cancelled: CancellationToken::new() }
     }
 
     /// Whether a text is a whole input.
@@ -251,9 +285,10 @@ impl Session {
         let mut notes = Vec::new();
         let admitted = match (prepared.job, &intent) {
             (Err(failure), _) => Err((Status::Error, failure)),
-            (_, Err(because)) if self.0.when_unrecorded == WhenUnrecorded::RefuseAll => {
-                Err((Status::Refused, Failure::new("unrecorded", format!("nothing runs that can not be recorded: {because}"))))
-            }
+            (_, Err(because)) if self.0.when_unrecorded == WhenUnrecorded::RefuseAll => Err((
+                Status::Refused,
+                Failure::new("unrecorded", format!("nothing runs that can not be recorded: {because}")),
+            )),
             (Ok(job), _) => match hooks.before(&command).await {
                 Ok(Next::Go) => Ok(job),
                 Ok(Next::Note(note)) => {
@@ -261,13 +296,19 @@ impl Session {
                     Ok(job)
                 }
                 Ok(Next::Refuse { because }) => Err((Status::Refused, Failure::new("refused", because))),
-                Err(error) => Err((Status::Refused, Failure::new("refused", format!("the check before the command failed: {error:#}")))),
+                Err(error) => Err((
+                    Status::Refused,
+                    Failure::new("refused", format!("the check before the command failed: {error:#}")),
+                )),
             },
         };
         let run = Run::new(setting, number, prepared.origin, recorded, token, console);
         let evaluated = match admitted {
             Ok(job) => interpreter.perform(run, job).await.unwrap_or_else(|| {
-                Evaluated::failed(Status::Error, Failure::new("internal", "the interpreter is gone: leave and start again"))
+                Evaluated::failed(
+                    Status::Error,
+                    Failure::new("internal", "the interpreter is gone: leave and start again"),
+                )
             }),
             Err((status, failure)) => Evaluated::failed(status, failure),
         };
@@ -279,10 +320,10 @@ impl Session {
             command: number,
             status: evaluated.status,
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-            error: evaluated.failure.as_ref().map(|failure| crate::event::Failure {
-                kind: failure.kind.clone(),
-                message: failure.message.clone(),
-            }),
+            error: evaluated
+                .failure
+                .as_ref()
+                .map(|failure| crate::event::Failure { kind: failure.kind.clone(), message: failure.message.clone() }),
             reads: evaluated.reads,
             output_bytes: evaluated.output_bytes,
             output_digest: evaluated.output_digest,

@@ -70,7 +70,11 @@ pub trait AdminShell: Send + Sync + Sized + 'static {
     }
 
     /// Called after a command's outcome was recorded.
-    fn after_command(_cx: &Cx<Self>, _command: &Command, _outcome: &Outcome) -> impl Future<Output = Result<()>> + Send {
+    fn after_command(
+        _cx: &Cx<Self>,
+        _command: &Command,
+        _outcome: &Outcome,
+    ) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
 
@@ -109,6 +113,8 @@ pub struct Shell<S> {
     pub(crate) renderer: Option<Renderer>,
     pub(crate) when_unrecorded: WhenUnrecorded,
     pub(crate) database: Option<PathBuf>,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: Option<crate::testing::Faults>,
 }
 
 impl<S: AdminShell> Shell<S> {
@@ -132,6 +138,8 @@ impl<S: AdminShell> Shell<S> {
             renderer: None,
             when_unrecorded: WhenUnrecorded::default(),
             database: None,
+            #[cfg(feature = "testing")]
+            faults: None,
         }
     }
 

@@ -8,6 +8,13 @@ use serde_json::{Map, Value};
 
 use super::SessionId;
 
+// What JSON Schema can say of the rules in `rule`.
+const LABEL: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
+const NO_NUL: &str = r"^[^\x00]*$";
+pub(super) const DIGEST: &str = "^sha256:[0-9a-f]{64}$";
+const TIME: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$";
+pub(super) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
 /// Lower-case words that stand in events, records and on command lines.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
@@ -126,11 +133,14 @@ words!(
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct User {
     /// Login name, at most 100 characters.
+    #[schemars(length(max = 100), regex(pattern = NO_NUL))]
     pub username: String,
     /// Home directory, at most 500 characters.
+    #[schemars(length(max = 500), regex(pattern = NO_NUL))]
     pub home: String,
     /// Numeric user id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 4_294_967_295_u32))]
     pub uid: Option<u32>,
 }
 
@@ -169,10 +179,13 @@ pub struct Actor {
 pub struct Environment {
     /// Name and version of the language runtime or program, for example `admin-shell 0.1.0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255), regex(pattern = LABEL))]
     pub runtime: Option<String>,
     /// Operating system and architecture, for example `linux-x86_64`.
+    #[schemars(length(min = 1, max = 255), regex(pattern = LABEL))]
     pub platform: String,
     /// Working directory, at most 500 characters.
+    #[schemars(length(max = 500), regex(pattern = NO_NUL))]
     pub cwd: String,
     /// Set by older clients only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -183,6 +196,7 @@ pub struct Environment {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionStart {
     /// Name of the shell's type.
+    #[schemars(length(min = 1, max = 255), regex(pattern = LABEL))]
     pub shell_type: String,
     /// What kind of component it administers.
     pub component_type: String,
@@ -192,6 +206,7 @@ pub struct SessionStart {
     /// How commands reach it.
     pub mode: Mode,
     /// Process id, 1..=4194304.
+    #[schemars(range(min = 1, max = 4_194_304))]
     pub pid: u32,
     /// When the process started, RFC 3339; tells two processes with one pid apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,6 +216,7 @@ pub struct SessionStart {
     /// Who acts, and how that is known.
     pub actor: ActorFacts,
     /// The machine's name.
+    #[schemars(length(min = 1, max = 255), regex(pattern = LABEL))]
     pub hostname: String,
     /// The machine's id, `/etc/machine-id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -212,6 +228,7 @@ pub struct SessionStart {
     pub environment: Environment,
     /// Why it was opened (`--reason`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500), regex(pattern = r"\S"))]
     pub reason: Option<String>,
     /// More about the component; `adapters` is a list of names.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
@@ -222,6 +239,7 @@ pub struct SessionStart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CommandStart {
     /// Number of the command in its session, from 1.
+    #[schemars(range(min = 1, max = MAX_SAFE_INTEGER))]
     pub command: u64,
     /// The input, redacted. Absent when it was too large to record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,9 +248,11 @@ pub struct CommandStart {
     pub source: String,
     /// Size in bytes of an input that was too large to record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub input_bytes: Option<u64>,
     /// `sha256:` digest of the redacted form of an input that was too large to record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = DIGEST))]
     pub input_digest: Option<String>,
 }
 
@@ -255,8 +275,10 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CallStart {
     /// The command it belongs to.
+    #[schemars(range(min = 1, max = MAX_SAFE_INTEGER))]
     pub command: u64,
     /// Number of the call in its command, from 1.
+    #[schemars(range(min = 1, max = MAX_SAFE_INTEGER))]
     pub call: u64,
     /// The helper's name.
     pub helper: String,
@@ -281,14 +303,17 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CallEnd {
     /// The command it belongs to.
+    #[schemars(range(min = 1, max = MAX_SAFE_INTEGER))]
     pub command: u64,
     /// The call it ends.
+    #[schemars(range(min = 1, max = MAX_SAFE_INTEGER))]
     pub call: u64,
     /// The helper's name.
     pub helper: String,
     /// How it ended.
     pub status: Status,
     /// How long it ran, in microseconds.
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub duration_us: u64,
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -299,10 +324,13 @@ pub struct CallEnd {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadTotal {
     /// How often it was called.
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub calls: u64,
     /// How many of these failed.
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub errors: u64,
     /// Time spent, in microseconds.
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub total_us: u64,
 }
 
@@ -310,10 +338,12 @@ pub struct ReadTotal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CommandEnd {
     /// The command it ends.
+    #[schemars(range(min = 1, max = MAX_SAFE_INTEGER))]
     pub command: u64,
     /// How it ended.
     pub status: Status,
     /// How long it ran, in microseconds.
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub duration_us: u64,
     /// What went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -322,8 +352,10 @@ pub struct CommandEnd {
     #[serde(default)]
     pub reads: BTreeMap<String, ReadTotal>,
     /// Size in bytes of the redacted output.
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub output_bytes: u64,
     /// `sha256:` digest of the redacted output.
+    #[schemars(regex(pattern = DIGEST))]
     pub output_digest: String,
     /// Remarks of the component's `before_command` hook.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -336,12 +368,16 @@ pub struct SessionEnd {
     /// Why.
     pub reason: EndReason,
     /// The program's exit code.
+    #[schemars(range(min = -2_147_483_648_i64, max = 2_147_483_647))]
     pub exit_code: i32,
     /// How long the session was open, in microseconds of a monotonic clock.
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub duration_us: u64,
     /// Commands started.
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub commands: u64,
     /// Commands that did not end `ok`.
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub failed_commands: u64,
 }
 
@@ -349,10 +385,13 @@ pub struct SessionEnd {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
     /// How many.
+    #[schemars(range(max = MAX_SAFE_INTEGER))]
     pub count: u64,
     /// Time of the first, RFC 3339.
+    #[schemars(regex(pattern = TIME))]
     pub from: String,
     /// Time of the last, RFC 3339.
+    #[schemars(regex(pattern = TIME))]
     pub to: String,
     /// Why.
     pub reason: String,

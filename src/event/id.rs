@@ -1,8 +1,8 @@
 //! Identifiers: TypeIDs with the prefixes `sess` and `jrnl` (26 characters of base 32 after the underscore).
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use type_safe_id::{DynamicType, TypeSafeId};
 
@@ -11,9 +11,8 @@ use super::Invalid;
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        #[schemars(with = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -28,6 +27,20 @@ macro_rules! id {
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "pattern": concat!("^", $prefix, "_[0-7][0-9a-hjkmnp-tv-z]{25}$")})
             }
         }
 
@@ -82,15 +95,46 @@ id!(
     "jrnl"
 );
 
+impl SessionId {
+    /// The beginning of an id as ids are written, from what a person typed: `sess_` may be left out, and capitals count as
+    /// small letters. Empty when nothing was typed.
+    ///
+    /// ```
+    /// use admin_shell::event::SessionId;
+    ///
+    /// assert_eq!(SessionId::prefix("01K9"), "sess_01k9");
+    /// assert_eq!(SessionId::prefix("sess_01k9"), "sess_01k9");
+    /// ```
+    #[must_use]
+    pub fn prefix(typed: &str) -> String {
+        let typed = typed.trim().to_ascii_lowercase();
+        // The part after the prefix begins with a digit, so what begins like the prefix is the prefix.
+        if typed.starts_with("sess_") || "sess_".starts_with(&typed) { typed } else { format!("sess_{typed}") }
+    }
+}
+
 /// Names a chain of events: a session's, or a journal's own.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
 pub enum StreamId {
     /// The stream of a session, written by the process that opened it.
     Session(SessionId),
     /// The journal's own stream of observations.
     Journal(JournalId),
+}
+
+impl JsonSchema for StreamId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "StreamId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^(sess|jrnl)_[0-7][0-9a-hjkmnp-tv-z]{25}$"})
+    }
 }
 
 impl StreamId {

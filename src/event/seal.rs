@@ -1,16 +1,18 @@
 //! Drafts, sealing and parsing: the only place where an [`Event`] comes into being.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Invalid, JournalId, StreamId,
-    rule::{MAX_EVENT_BYTES, check_component_name, check_timestamp, has_only_safe_numbers, normalise},
+    Hash, Invalid, JournalId, StreamId,
+    rule::{
+        MAX_EVENT_BYTES, check_body, check_component_name, check_sealed_timestamp, find_unsafe_number, normalise,
+        shorten_long_fields,
+    },
 };
 
 const VERSION: &str = "2.0";
@@ -86,81 +88,6 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// A SHA-256 digest, shown as `sha256:` and 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Hash([u8; 32]);
-
-impl Hash {
-    /// The digest of some bytes.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    /// A digest that was made before, or piece by piece.
-    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The digest's 32 bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = *b"sha256:0000000000000000000000000000000000000000000000000000000000000000";
-        for (i, byte) in self.0.iter().enumerate() {
-            text[7 + 2 * i] = DIGITS[usize::from(byte >> 4)];
-            text[8 + 2 * i] = DIGITS[usize::from(byte & 15)];
-        }
-        f.write_str(std::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
-    }
-}
-
-impl fmt::Debug for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-impl FromStr for Hash {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let wrong = || Invalid::new("hash", "must be `sha256:` and 64 lower-case hexadecimal digits");
-        let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64).ok_or_else(wrong)?;
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Ok(byte - b'0'),
-            b'a'..=b'f' => Ok(byte - b'a' + 10),
-            _ => Err(wrong()),
-        };
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl TryFrom<String> for Hash {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        text.parse()
-    }
-}
-
-impl From<Hash> for String {
-    fn from(hash: Hash) -> String {
-        hash.to_string()
-    }
-}
-
 /// A valid, redacted body that waits for its place in a stream.
 ///
 /// Only `redact` makes drafts, so a body with an unmasked secret cannot reach the journal.
@@ -173,9 +100,13 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Takes a body whose text is already redacted; numbers are brought into the form that events allow.
+    /// Takes a body whose text is already redacted; numbers are brought into the form that events allow, and long names
+    /// and directories are cut.
     pub(crate) fn new(kind: EventKind, timestamp: Timestamp, body: Map<String, Value>) -> Self {
-        let Value::Object(body) = normalise(Value::Object(body)) else { unreachable!("an object stays an object") };
+        let Value::Object(mut body) = normalise(Value::Object(body)) else { unreachable!("an object stays an object") };
+        if kind == EventKind::SessionStart {
+            shorten_long_fields(&mut body);
+        }
         Self { event_id: Uuid::now_v7(), kind, timestamp, body }
     }
 
@@ -213,7 +144,8 @@ pub struct Place<'a> {
     pub prev: Option<Hash>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// The envelope without `hash`, which is over these bytes.
+#[derive(Serialize)]
 struct Envelope {
     event_version: String,
     event_id: String,
@@ -225,8 +157,6 @@ struct Envelope {
     prev: Option<Hash>,
     timestamp: String,
     body: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    hash: Option<Hash>,
 }
 
 /// An immutable record: valid, redacted and sealed by construction. Cheap to clone.
@@ -251,12 +181,14 @@ impl Event {
     /// Seals a draft at its place.
     ///
     /// # Errors
-    /// When the canonical form would pass 256 KiB.
+    /// When the canonical form would pass 256 KiB, or a field breaks a rule: what could not be read back is not sealed.
     pub(crate) fn seal(draft: &Draft, place: &Place<'_>) -> Result<Self, Invalid> {
         check_component_name(place.component)?;
+        check_body(&draft.kind, &draft.body)?;
+        check_place(&draft.kind, place.stream, place.journal, place.seq, place.prev.as_ref())?;
         let timestamp =
             Timestamp::from_microsecond(draft.timestamp.as_microsecond()).expect("truncation stays in range");
-        let mut envelope = Envelope {
+        let envelope = Envelope {
             event_version: VERSION.to_owned(),
             event_id: draft.event_id.to_string(),
             event_type: draft.kind.clone(),
@@ -267,11 +199,12 @@ impl Event {
             prev: place.prev,
             timestamp: format!("{timestamp:.6}"),
             body: Value::Object(draft.body.clone()),
-            hash: None,
         };
-        let hash = Hash::of(&canonical(&envelope)?);
-        envelope.hash = Some(hash);
-        let text = String::from_utf8(canonical(&envelope)?).expect("canonical JSON is UTF-8");
+        let bare = canonical(&envelope)?;
+        let hash = Hash::of(bare.as_bytes());
+        // `hash` stands before `journal_id`, and after that no value holds this text: `body`, which might, comes first.
+        let place_of_hash = bare.rfind("\"journal_id\":").expect("every envelope has it");
+        let text = [&bare[..place_of_hash], &member(&hash), &bare[place_of_hash..]].concat();
         check_size(&text)?;
         Ok(Self(Arc::new(Sealed {
             text: text.into(),
@@ -298,42 +231,55 @@ impl Event {
         let whole: Value =
             serde_json::from_str(text).map_err(|error| Invalid::new("event", format!("is not JSON: {error}")))?;
         let Value::Object(mut fields) = whole else { return Err(Invalid::new("event", "must be a JSON object")) };
-        if !has_only_safe_numbers(&fields) {
-            return Err(Invalid::new("body", "must hold no fractions and no integers beyond ±(2^53−1)"));
+        if let Some(field) = find_unsafe_number(&fields) {
+            let rule = "must hold no fractions and no integers beyond ±(2^53−1)";
+            return Err(Invalid::new(field.to_owned(), rule));
         }
-        if canonical(&fields)? != text.as_bytes() {
+        let is_sorted = fields.keys().is_sorted_by(|a, b| a.encode_utf16().lt(b.encode_utf16()));
+        let hash = fields.shift_remove("hash").ok_or_else(|| Invalid::new("hash", "is missing"))?;
+        let hash: Hash = hash.as_str().unwrap_or_default().parse()?;
+        // The canonical form is made once, without `hash`: the text is canonical when it is that and `hash`, in order.
+        let bare = canonical(&fields)?;
+        if !is_sorted || !is_with_member(text, &bare, &member(&hash)) {
             return Err(Invalid::new("event", "must be in RFC 8785 canonical form"));
         }
-        let envelope: Envelope = serde_json::from_value(Value::Object(fields.clone()))
-            .map_err(|error| Invalid::new("event", error.to_string()))?;
-        let hash = envelope.hash.ok_or_else(|| Invalid::new("hash", "is missing"))?;
-        fields.remove("hash");
-        if Hash::of(&canonical(&fields)?) != hash {
+        if Hash::of(bare.as_bytes()) != hash {
             return Err(Invalid::new("hash", "does not match the event's bytes"));
         }
-        if envelope.event_version != VERSION {
+        if text_field(&fields, "event_version")? != VERSION {
             return Err(Invalid::new("event_version", format!("must be \"{VERSION}\"")));
         }
-        check_component_name(&envelope.component_name)?;
-        let event_id = Uuid::parse_str(&envelope.event_id).map_err(|_| Invalid::new("event_id", "must be a UUID"))?;
-        let timestamp = check_timestamp("timestamp", &envelope.timestamp)?;
-        if !envelope.body.is_object() {
-            return Err(Invalid::new("body", "must be an object"));
-        }
-        if (envelope.seq == 0) != envelope.prev.is_none() {
-            return Err(Invalid::new("prev", "must be null at seq 0 and a hash everywhere else"));
-        }
+        let event_id = check_event_id(text_field(&fields, "event_id")?)?;
+        let kind = EventKind::from(text_field(&fields, "event_type")?.to_owned());
+        let stream: StreamId = named("session_id", text_field(&fields, "session_id")?.parse())?;
+        let journal: JournalId = named("journal_id", text_field(&fields, "journal_id")?.parse())?;
+        let component = text_field(&fields, "component_name")?.to_owned();
+        check_component_name(&component)?;
+        let seq = fields.get("seq").ok_or_else(|| Invalid::new("seq", "is missing"))?;
+        let seq = seq.as_u64().ok_or_else(|| Invalid::new("seq", "must be an integer from 0"))?;
+        let prev = match fields.get("prev") {
+            Some(Value::Null) => None,
+            _ => Some(named("prev", text_field(&fields, "prev")?.parse())?),
+        };
+        let timestamp = check_sealed_timestamp("timestamp", text_field(&fields, "timestamp")?)?;
+        let body = match fields.remove("body") {
+            Some(Value::Object(body)) => body,
+            Some(_) => return Err(Invalid::new("body", "must be an object")),
+            None => return Err(Invalid::new("body", "is missing")),
+        };
+        check_place(&kind, &stream, &journal, seq, prev.as_ref())?;
+        check_body(&kind, &body)?;
         Ok(Self(Arc::new(Sealed {
             text: text.into(),
             event_id,
-            kind: envelope.event_type,
-            stream: envelope.session_id,
-            journal: envelope.journal_id,
-            component: envelope.component_name.into(),
-            seq: envelope.seq,
-            prev: envelope.prev,
+            kind,
+            stream,
+            journal,
+            component: component.into(),
+            seq,
+            prev,
             timestamp,
-            body: envelope.body,
+            body: Value::Object(body),
             hash,
         })))
     }
@@ -425,8 +371,64 @@ impl PartialEq for Event {
 
 impl Eq for Event {}
 
-fn canonical(value: &impl Serialize) -> Result<Vec<u8>, Invalid> {
-    serde_json_canonicalizer::to_vec(value).map_err(|error| Invalid::new("event", error.to_string()))
+fn canonical(value: &impl Serialize) -> Result<String, Invalid> {
+    serde_json_canonicalizer::to_string(value).map_err(|error| Invalid::new("event", error.to_string()))
+}
+
+/// The member `hash` with the comma after it: it is never the last one.
+fn member(hash: &Hash) -> String {
+    format!("\"hash\":\"{hash}\",")
+}
+
+/// Whether a text is another one with a member inserted somewhere.
+fn is_with_member(text: &str, bare: &str, member: &str) -> bool {
+    text.len() == bare.len() + member.len()
+        && text.match_indices(member).any(|(at, _)| {
+            text.as_bytes()[..at] == bare.as_bytes()[..at]
+                && text.as_bytes()[at + member.len()..] == bare.as_bytes()[at..]
+        })
+}
+
+fn text_field<'f>(fields: &'f Map<String, Value>, name: &'static str) -> Result<&'f str, Invalid> {
+    let value = fields.get(name).ok_or_else(|| Invalid::new(name, "is missing"))?;
+    value.as_str().ok_or_else(|| Invalid::new(name, "must be a string"))
+}
+
+/// Ids and hashes of several fields share their rules; the error names the field at hand.
+fn named<T>(field: &'static str, result: Result<T, Invalid>) -> Result<T, Invalid> {
+    result.map_err(|wrong| Invalid::new(field, wrong.rule().to_owned()))
+}
+
+/// Any UUID, in the one spelling with hyphens: the others are for people.
+fn check_event_id(text: &str) -> Result<Uuid, Invalid> {
+    let hyphens = text.len() == 36 && !text.starts_with('{');
+    Uuid::parse_str(text)
+        .ok()
+        .filter(|_| hyphens)
+        .ok_or_else(|| Invalid::new("event_id", "must be a UUID with hyphens"))
+}
+
+/// What an event's place says about it: only the first has no predecessor, and observations stand in the stream of the
+/// journal that makes them, everything about a session in the session's own.
+fn check_place(
+    kind: &EventKind,
+    stream: &StreamId,
+    journal: &JournalId,
+    seq: u64,
+    prev: Option<&Hash>,
+) -> Result<(), Invalid> {
+    if (seq == 0) != prev.is_none() {
+        return Err(Invalid::new("prev", "must be null at seq 0 and a hash everywhere else"));
+    }
+    match (kind, stream) {
+        (EventKind::Gap | EventKind::Other(_), _) => Ok(()),
+        (EventKind::Observation, StreamId::Journal(stream)) if stream == journal => Ok(()),
+        (EventKind::Observation, _) => {
+            Err(Invalid::new("session_id", "must be the journal's own stream for an observation"))
+        }
+        (_, StreamId::Session(_)) => Ok(()),
+        (_, StreamId::Journal(_)) => Err(Invalid::new("session_id", "must name a session")),
+    }
 }
 
 fn check_size(text: &str) -> Result<(), Invalid> {
@@ -434,4 +436,106 @@ fn check_size(text: &str) -> Result<(), Invalid> {
         return Err(Invalid::new("event", format!("must be at most 256 KiB, this one is {} bytes", text.len())));
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails says where")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::SessionId;
+
+    fn sealed(body: Value) -> Event {
+        let Value::Object(body) = body else { panic!("bodies are objects") };
+        let draft = Draft::new(EventKind::Other("test".into()), Timestamp::UNIX_EPOCH, body);
+        let (stream, journal) = (StreamId::Session(SessionId::new()), JournalId::new());
+        let place = Place { stream: &stream, journal: &journal, component: "test", seq: 0, prev: None };
+        Event::seal(&draft, &place).expect("it can be sealed")
+    }
+
+    #[test]
+    fn what_is_sealed_is_canonical_and_parses() {
+        let nested = json!({ "journal_id": "\"journal_id\":", "hash": "sha256:", "é": [1, { "b": null, "a": true }] });
+        let event = sealed(nested);
+        let whole: Value = serde_json::from_str(event.text()).expect("JSON");
+        assert_eq!(serde_json_canonicalizer::to_string(&whole).expect("canonical"), event.text());
+        assert_eq!(Event::parse(event.text()).expect("it parses"), event);
+        let mut bare = whole;
+        bare.as_object_mut().expect("an object").remove("hash");
+        let bytes = serde_json_canonicalizer::to_vec(&bare).expect("canonical");
+        assert_eq!(Hash::of(&bytes), event.hash());
+    }
+
+    #[test]
+    fn any_other_form_of_it_is_refused() {
+        let event = sealed(json!({ "input": "ps()" }));
+        let text = event.text();
+        let member = member(&event.hash());
+        let bare = text.replace(&member, "");
+        for (what, other) in [
+            ("hash first", format!("{{{member}{}", &bare[1..])),
+            ("hash last", format!("{},{}}}", &bare[..bare.len() - 1], member.trim_end_matches(','))),
+            ("hash twice", text.replace(&member, &format!("{member}{member}"))),
+            ("no hash", bare.clone()),
+            ("a space", text.replacen(':', ": ", 1)),
+            ("another word", text.replace("ps()", "qs()")),
+            ("another hash", text.replace(&event.hash().to_string(), &Hash::of(b"").to_string())),
+            ("an escape", text.replace("ps()", "\\u0070s()")),
+        ] {
+            assert!(Event::parse(&other).is_err(), "{what}");
+        }
+    }
+
+    /// The vectors were written by another program in another language: sealing their parts gives their bytes.
+    #[test]
+    fn sealing_gives_the_bytes_of_the_vectors() {
+        let vectors = include_str!("../../tests/vectors/events.jsonl");
+        let mut sealed = 0;
+        for line in vectors.lines().filter(|line| !line.contains("annotated_by")) {
+            let event = Event::parse(line).unwrap();
+            let Value::Object(body) = event.body().clone() else { unreachable!("bodies are objects") };
+            let draft =
+                Draft { event_id: event.event_id(), ..Draft::new(event.kind().clone(), event.timestamp(), body) };
+            let place = Place {
+                stream: event.stream(),
+                journal: event.journal(),
+                component: event.component(),
+                seq: event.seq(),
+                prev: event.prev(),
+            };
+            assert_eq!(Event::seal(&draft, &place).unwrap().text(), line);
+            sealed += 1;
+        }
+        assert_eq!(sealed, 14);
+    }
+
+    fn place<'a>(stream: &'a StreamId, journal: &'a JournalId) -> Place<'a> {
+        Place { stream, journal, component: "orchestrator", seq: 0, prev: None }
+    }
+
+    #[test]
+    fn what_can_not_be_read_back_is_not_sealed() {
+        let (stream, journal) = (StreamId::from(crate::event::SessionId::new()), JournalId::new());
+        let body = json!({"reason": "bored", "exit_code": 0, "duration_us": 0, "commands": 0, "failed_commands": 0});
+        let Value::Object(body) = body else { unreachable!("an object") };
+        let draft = Draft::new(EventKind::SessionEnd, Timestamp::now(), body);
+        assert_eq!(Event::seal(&draft, &place(&stream, &journal)).unwrap_err().field(), "reason");
+        let large = Map::from_iter([("text".to_owned(), json!("x".repeat(MAX_EVENT_BYTES)))]);
+        let draft = Draft::new(EventKind::Other("note".to_owned()), Timestamp::now(), large);
+        assert_eq!(Event::seal(&draft, &place(&stream, &journal)).unwrap_err().field(), "event");
+    }
+
+    #[test]
+    fn numbers_that_events_do_not_hold_become_text() {
+        let (stream, journal) = (StreamId::from(crate::event::SessionId::new()), JournalId::new());
+        let body = json!({"a": 9_007_199_254_740_991_u64, "b": 9_007_199_254_740_993_u64, "c": 0.5, "d": [-9_007_199_254_740_992_i64]});
+        let Value::Object(body) = body else { unreachable!("an object") };
+        let draft = Draft::new(EventKind::Other("note".to_owned()), Timestamp::now(), body);
+        let event = Event::seal(&draft, &place(&stream, &journal)).unwrap();
+        let wants =
+            json!({"a": 9_007_199_254_740_991_u64, "b": "9007199254740993", "c": "0.5", "d": ["-9007199254740992"]});
+        assert_eq!(event.body(), &wants);
+        assert_eq!(Event::parse(event.text()).unwrap(), event);
+    }
 }

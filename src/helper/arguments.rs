@@ -108,7 +108,8 @@ pub(crate) fn resolve(spec: &Spec, mut given: Vec<Input>) -> Result<Slots, Helpe
     let mut slots: Vec<Option<Input>> = given.into_iter().map(Some).collect();
     slots.resize_with(spec.params.len(), || None);
     for (name, value) in named {
-        let index = spec.params.iter().position(|param| param.name == name).ok_or_else(|| unknown_option(spec, &name))?;
+        let index =
+            spec.params.iter().position(|param| param.name == name).ok_or_else(|| unknown_option(spec, &name))?;
         if slots[index].is_some() {
             return Err(HelperError::new("given_twice", format!("`{}`: `{name}` is given twice", spec.name))
                 .hint("give it by position or by name, not both"));
@@ -121,8 +122,11 @@ pub(crate) fn resolve(spec: &Spec, mut given: Vec<Input>) -> Result<Slots, Helpe
         }
         if let (Some(field), Some(Input::Json(Value::Object(record)))) = (&param.field, &mut *slot) {
             let value = record.remove(field.as_ref()).ok_or_else(|| {
-                HelperError::new("wrong_type", format!("`{}`: the record given for `{}` has no field `{field}`", spec.name, param.name))
-                    .hint(format!("give the {} itself, or a record that has it", param.name))
+                HelperError::new(
+                    "wrong_type",
+                    format!("`{}`: the record given for `{}` has no field `{field}`", spec.name, param.name),
+                )
+                .hint(format!("give the {} itself, or a record that has it", param.name))
             })?;
             *slot = Some(Input::Json(value));
         }
@@ -173,7 +177,8 @@ fn takes_record(param: &Param) -> bool {
                 Some(Value::String(name)) => name == "object",
                 Some(Value::Array(names)) => names.iter().any(|name| name == "object"),
                 _ => {
-                    let variants = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| schema.get(key)?.as_array());
+                    let variants =
+                        ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|key| schema.get(key)?.as_array());
                     let mut any = false;
                     let mut found = false;
                     for variant in variants.flatten() {
@@ -226,7 +231,11 @@ fn wrong(spec: &Spec, param: &Param, given: &str, detail: &str) -> HelperError {
         return HelperError::new("wrong_type", format!("`{}`: `{name}` wants {wants}", spec.name)).hint(usage(spec));
     }
     let wants = param.schema.as_ref().and_then(wants);
-    let kind = if detail.starts_with("invalid value") || detail.starts_with("unknown variant") { "out_of_range" } else { "wrong_type" };
+    let kind = if detail.starts_with("invalid value") || detail.starts_with("unknown variant") {
+        "out_of_range"
+    } else {
+        "wrong_type"
+    };
     let message = match wants {
         Some(wants) => format!("`{}`: `{name}` wants {wants}, got {given}", spec.name),
         None => format!("`{}`: `{name}` {detail}", spec.name),
@@ -238,12 +247,14 @@ fn wrong(spec: &Spec, param: &Param, given: &str, detail: &str) -> HelperError {
 fn wants(schema: &Value) -> Option<String> {
     let Value::Object(fields) = schema else { return None };
     if let Some(Value::Array(words)) = fields.get("enum") {
-        let words: Vec<String> = words.iter().filter_map(|word| word.as_str().map(|word| format!("\"{word}\""))).collect();
+        let words: Vec<String> =
+            words.iter().filter_map(|word| word.as_str().map(|word| format!("\"{word}\""))).collect();
         return Some(format!("one of {}", words.join(", ")));
     }
     for key in ["anyOf", "oneOf"] {
         if let Some(Value::Array(variants)) = fields.get(key) {
-            let words: Vec<String> = variants.iter().filter(|variant| variant["type"] != "null").filter_map(wants).collect();
+            let words: Vec<String> =
+                variants.iter().filter(|variant| variant["type"] != "null").filter_map(wants).collect();
             return if words.is_empty() { None } else { Some(words.join(" or ")) };
         }
     }
@@ -286,7 +297,10 @@ fn range(fields: &Map<String, Value>) -> String {
         _ => (None, None),
     };
     let bound = |key: &str, by_type: Option<&str>| {
-        fields.get(key).map(|value| value.to_string().trim_end_matches(".0").to_owned()).or_else(|| by_type.map(ToOwned::to_owned))
+        fields
+            .get(key)
+            .map(|value| value.to_string().trim_end_matches(".0").to_owned())
+            .or_else(|| by_type.map(ToOwned::to_owned))
     };
     // The type's own bound is tighter than a schema's `minimum: 0` only at the top.
     match (bound("minimum", least), bound("maximum", most)) {

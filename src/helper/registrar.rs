@@ -11,6 +11,9 @@ use super::{
 };
 use crate::spec::{Effect, Param, Registry, Spec, Text};
 
+/// The helpers of a component as they are bound to it.
+type Entries<'h, S> = &'h [Arc<Entry<S>>];
+
 /// Marks helpers whose functions take `(cx, arguments…)`.
 pub enum Plain {}
 
@@ -70,7 +73,7 @@ impl<S: Send + Sync + 'static> Helpers<S> {
     }
 
     /// The helpers and their registry, or everything that is wrong with them.
-    pub(crate) fn finish(&self) -> Result<(&[Arc<Entry<S>>], Registry), Vec<String>> {
+    pub(crate) fn finish(&self) -> Result<(Entries<'_, S>, Registry), Vec<String>> {
         let mut problems = self.problems.clone();
         let mut registry = Registry::default();
         for entry in &self.entries {
@@ -203,7 +206,11 @@ impl<S: Send + Sync + 'static, E: 'static> Helper<'_, S, E> {
             param.schema = shape.schema;
             let announced = self.secrets.contains(&index);
             if announced != shape.secret {
-                let fault = if announced { "is a `secret_param`, but its type is no `Secret`" } else { "takes a `Secret`, but is no `secret_param`" };
+                let fault = if announced {
+                    "is a `secret_param`, but its type is no `Secret`"
+                } else {
+                    "takes a `Secret`, but is no `secret_param`"
+                };
                 problems.push(format!("`{}` of `{name}` {fault}", param.name));
             }
             if let Some(default) = &param.default
@@ -264,11 +271,20 @@ impl<S: Send + Sync + 'static, E: 'static> Helper<'_, S, E> {
                 helpers.problems.push(problem);
             }
         };
-        check(is_identifier(&spec.name), format!("`{}` is no name for a helper: letters, digits and `_` only", spec.name));
-        check(!RESERVED.contains(&spec.name.as_ref()), format!("`{}` is a word of the language or of the shell", spec.name));
+        check(
+            is_identifier(&spec.name),
+            format!("`{}` is no name for a helper: letters, digits and `_` only", spec.name),
+        );
+        check(
+            !RESERVED.contains(&spec.name.as_ref()),
+            format!("`{}` is a word of the language or of the shell", spec.name),
+        );
         check(spec.params.len() <= 6, format!("`{}` has more than 6 parameters: take a record", spec.name));
         for (index, param) in spec.params.iter().enumerate() {
-            check(is_identifier(&param.name), format!("`{}` of `{}` is no name for a parameter", param.name, spec.name));
+            check(
+                is_identifier(&param.name),
+                format!("`{}` of `{}` is no name for a parameter", param.name, spec.name),
+            );
             let twice = spec.params[..index].iter().any(|other| other.name == param.name);
             check(!twice, format!("`{}` of `{}` is documented twice", param.name, spec.name));
         }
@@ -316,10 +332,71 @@ fn is_identifier(name: &str) -> bool {
 
 /// Words that scripts can not use as a function's name, and the names that every shell has itself.
 const RESERVED: &[&str] = &[
-    "as", "async", "await", "break", "call", "case", "catch", "const", "continue", "curry", "debug", "default", "do", "else",
-    "eval", "exit", "export", "false", "fn", "for", "global", "go", "goto", "help", "if", "import", "in", "is",
-    "is_def_fn", "is_def_var", "is_shared", "let", "loop", "match", "module", "new", "nil", "null", "package",
-    "print", "private", "protected", "public", "return", "session", "shared", "sleep", "spawn", "static", "super",
-    "switch", "this", "thread", "throw", "to_string", "true", "try", "type_of", "unless", "until", "use", "var", "void",
-    "while", "with", "yield", "Fn",
+    "as",
+    "async",
+    "await",
+    "break",
+    "call",
+    "case",
+    "catch",
+    "const",
+    "continue",
+    "curry",
+    "debug",
+    "default",
+    "do",
+    "else",
+    "eval",
+    "exit",
+    "export",
+    "false",
+    "fn",
+    "for",
+    "global",
+    "go",
+    "goto",
+    "help",
+    "if",
+    "import",
+    "in",
+    "is",
+    "is_def_fn",
+    "is_def_var",
+    "is_shared",
+    "let",
+    "loop",
+    "match",
+    "module",
+    "new",
+    "nil",
+    "null",
+    "package",
+    "print",
+    "private",
+    "protected",
+    "public",
+    "return",
+    "session",
+    "shared",
+    "sleep",
+    "spawn",
+    "static",
+    "super",
+    "switch",
+    "this",
+    "thread",
+    "throw",
+    "to_string",
+    "true",
+    "try",
+    "type_of",
+    "unless",
+    "until",
+    "use",
+    "var",
+    "void",
+    "while",
+    "with",
+    "yield",
+    "Fn",
 ];

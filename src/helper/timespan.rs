@@ -25,9 +25,8 @@ impl Timespan {
         if span.get_years() != 0 || span.get_months() != 0 {
             return Err(wrong());
         }
-        let length: SignedDuration = span
-            .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
-            .map_err(|_| wrong())?;
+        let length: SignedDuration =
+            span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
         Duration::try_from(length).map(Self).map_err(|_| wrong())
     }
 }

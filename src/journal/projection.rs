@@ -339,7 +339,11 @@ fn facts(body: &Value) -> Facts {
         python_version: at("/environment/python_version"),
         working_directory: at("/environment/cwd"),
         reason: at("/reason"),
-        metadata: body.get("metadata").filter(|value| value.is_object()).map(Value::to_string),
+        // In canonical form: the order of the keys must not depend on whether the event was just sealed or read again.
+        metadata: body
+            .get("metadata")
+            .filter(|value| value.is_object())
+            .and_then(|value| serde_json_canonicalizer::to_string(value).ok()),
     }
 }
 

@@ -9,18 +9,27 @@
 //! A file of JSON lines, as `prune --archive` writes it, opens too: it is read into memory, for reading only.
 
 mod append;
+mod archive;
 mod error;
 mod migrate;
 mod open;
+mod pace;
+mod pages;
+mod prune;
 mod query;
 mod read;
+mod rebuild;
 mod record;
+mod rollups;
 mod rows;
 mod script;
+mod scrub;
 mod site;
 mod status;
 mod text;
 mod transaction;
+mod upkeep;
+mod verify;
 mod writer;
 
 use std::sync::Arc;
@@ -46,6 +55,8 @@ struct Inner {
     site: Option<Site>,
     /// What to call it.
     name: String,
+    /// It was read from an archive, which holds single observations of a stream.
+    is_archive: bool,
     writer: Result<Arc<Writer>, JournalError>,
     readers: Readers,
 }
@@ -146,24 +157,24 @@ impl Journal for SqliteJournal {
         read::open_sessions(self).await
     }
 
-    async fn verify(&self, _only: Option<&SessionId>) -> Result<Report, JournalError> {
-        Err(JournalError::Database("not there yet".to_owned()))
+    async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError> {
+        verify::verify(self, only).await
     }
 
     async fn status(&self) -> Result<JournalStatus, JournalError> {
         status::status(self).await
     }
 
-    async fn prune(&self, _plan: &Prune) -> Result<Pruned, JournalError> {
-        Err(JournalError::Database("not there yet".to_owned()))
+    async fn prune(&self, plan: &Prune) -> Result<Pruned, JournalError> {
+        prune::prune(self, plan).await
     }
 
-    async fn scrub(&self, _event_id: Uuid, _observation: &Draft) -> Result<(), JournalError> {
-        Err(JournalError::Database("not there yet".to_owned()))
+    async fn scrub(&self, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {
+        scrub::scrub(self, event_id, observation).await
     }
 
     async fn rebuild(&self) -> Result<Rebuilt, JournalError> {
-        Err(JournalError::Database("not there yet".to_owned()))
+        rebuild::rebuild(self).await
     }
 
     async fn close(&self) {

@@ -4,19 +4,17 @@
 //! The scanner reads names from left to right. Behind one that means a secret it looks for something that assigns, and
 //! behind that for a value. It always goes on behind what it took, so that its time is linear.
 
+mod reading;
+
 use super::{
-    MASK,
     name::{self, Class},
     span::Spans,
-    value::{self, Quote},
+    value::Quote,
 };
 
 /// Words that set something: in `put("password", "x")` the second argument is the secret, in `search("password", "x")` not.
 const SETTERS: &[&str] =
     &["add", "append", "define", "env", "export", "header", "insert", "put", "set", "setenv", "store", "with", "write"];
-
-/// Words before a credential that name its kind and stay readable.
-const SCHEMES: &[&str] = &["bearer", "basic", "token", "digest", "negotiate", "apikey", "aws4-hmac-sha256", "hawk"];
 
 /// Longest stretch that is looked at to decide how something is meant.
 const LOOK: usize = 64;
@@ -24,10 +22,11 @@ const LOOK: usize = 64;
 /// Finds the values of names that mean a secret.
 pub(super) fn find(text: &str, spans: &mut Spans) {
     let bytes = text.as_bytes();
-    let mut scan = Scan { text, bytes, spans, bracket_end: 0 };
+    let mut scan = Scan { text, bytes, spans, bracket_end: 0, in_string: false };
     let mut at = 0;
     while at < bytes.len() {
         if !is_name(bytes[at]) {
+            scan.pass(at, at + 1);
             at += 1;
             continue;
         }
@@ -35,7 +34,9 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
         while at < bytes.len() && is_name(bytes[at]) {
             at += 1;
         }
-        at = scan.name(start, at).max(at);
+        let next = scan.name(start, at).max(at);
+        scan.pass(at, next);
+        at = next;
     }
 }
 
@@ -56,7 +57,7 @@ struct How {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
-    /// `=`, `:=`, `=>`, `->`.
+    /// `=`, `:=`, `=>`, `<-`.
     Equals,
     /// `:`.
     Colon,
@@ -74,6 +75,8 @@ struct Scan<'t, 's> {
     spans: &'s mut Spans,
     /// The strings before this place were taken by a bracket around them.
     bracket_end: usize,
+    /// Whether an odd number of quotation marks stands before on this line.
+    in_string: bool,
 }
 
 impl Scan<'_, '_> {
@@ -89,6 +92,26 @@ impl Scan<'_, '_> {
         at + self.bytes[at.min(self.bytes.len())..].iter().take_while(|byte| set.contains(byte)).count()
     }
 
+    /// Keeps count of quotation marks on the way.
+    fn pass(&mut self, start: usize, end: usize) {
+        for at in start..end {
+            match self.bytes[at] {
+                b'\n' => self.in_string = false,
+                b'"' if at == 0 || self.bytes[at - 1] != b'\\' => self.in_string = !self.in_string,
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether the mark here ends a label: `print("Password: ")`, `"password: " + x`.
+    fn closes_label(&self, at: usize, quoted: bool) -> bool {
+        let next = self.skip(at + 1, b" \t");
+        self.in_string
+            && !quoted
+            && self.byte(at) == Some(b'"')
+            && self.byte(next).is_none_or(|byte| matches!(byte, b')' | b'+' | b',' | b';' | b']' | b'}' | b'\n'))
+    }
+
     /// Reads one name; answers where to go on.
     fn name(&mut self, start: usize, end: usize) -> usize {
         let before = start.checked_sub(1).and_then(|before| self.byte(before));
@@ -100,7 +123,7 @@ impl Scan<'_, '_> {
         if before == Some(b'<') && self.byte(end) == Some(b'>') {
             return self.value(end + 1, How { class, by: By::Element, glued: true, code: false });
         }
-        if let Some((at, by)) = self.sign(close) {
+        if let Some((at, by)) = self.sign(close).or_else(|| self.owner(close, class)) {
             let mut value = self.skip(at, b" \t");
             if by != By::Colon || quoted.is_some() {
                 let line = self.skip(value, b" \t\r\n");
@@ -108,8 +131,20 @@ impl Scan<'_, '_> {
                     value = line;
                 }
             }
+            if self.closes_label(value, quoted.is_some()) {
+                return value;
+            }
             let how = How { class, by, glued: value == at, code: self.is_declared(start) };
+            if how.glued
+                && by == By::Equals
+                && let Some(end) = self.fenced(value, before)
+            {
+                return self.take(value, end, end);
+            }
             return self.value(value, how);
+        }
+        if self.byte(end) == Some(b'(') && self.is_setter(start, end) {
+            return self.arguments(end);
         }
         let space = self.skip(close, b" \t");
         let how = How { class, by: By::Space, glued: false, code: false };
@@ -123,8 +158,19 @@ impl Scan<'_, '_> {
                 return self.value(argument, how);
             }
         }
-        // `IDENTIFIED BY PASSWORD '…'`, `invalid password "…"`; not `unexpected token ")"`.
-        if class == Class::Password && quoted.is_none() && space > close && opens {
+        // `the password is "…"`, `the password is hunter2`; not `the password is required`.
+        if class == Class::Password
+            && let Some(verb) = ["is ", "was "].iter().find(|verb| self.starts(space, verb))
+        {
+            let said = space + verb.len();
+            let word = self.bytes[said..].iter().take(LOOK).take_while(|byte| !byte.is_ascii_whitespace());
+            if Quote::open(self.bytes, said).is_some() || word.clone().any(u8::is_ascii_digit) {
+                return self.value(said, how);
+            }
+        }
+        // `IDENTIFIED BY PASSWORD '…'`, `invalid password "…"`; not `unexpected token ")"`, `to pass '-x'`.
+        let verb = ["pass", "pin"].iter().any(|verb| self.text[start..end].eq_ignore_ascii_case(verb));
+        if class == Class::Password && quoted.is_none() && space > close && opens && !verb {
             return self.value(space, how);
         }
         self.value_field(close, class).unwrap_or(end)
@@ -168,7 +214,9 @@ impl Scan<'_, '_> {
 
     /// The sign that assigns, and where it ends.
     fn sign(&self, at: usize) -> Option<(usize, By)> {
-        let at = if matches!(self.byte(at), Some(b']' | b')')) { at + 1 } else { at };
+        // `cfg["password"] = …` and `tokens[0] = …`.
+        let index = if self.byte(at) == Some(b'[') { self.skip(at + 1, b"0123456789").min(at + 8) } else { at };
+        let at = if self.byte(index) == Some(b']') { index + 1 } else { at };
         let at = self.skip(at, b" \t");
         const SIGNS: &[(&str, By)] = &[
             ("===", By::Comparison),
@@ -176,7 +224,8 @@ impl Scan<'_, '_> {
             ("==", By::Comparison),
             ("!=", By::Comparison),
             ("=>", By::Equals),
-            ("->", By::Equals),
+            ("<-", By::Equals),
+            ("→", By::Equals),
             ("??=", By::Equals),
             ("||=", By::Equals),
             ("+=", By::Equals),
@@ -197,6 +246,49 @@ impl Scan<'_, '_> {
             return Some((at + 1, By::Colon));
         }
         (self.byte(at) == Some(b'?') && self.byte(at + 1) == Some(b':')).then_some((at + 2, By::Colon))
+    }
+
+    /// `password for ada: …`, `password of "ada" = …`.
+    fn owner(&self, at: usize, class: Class) -> Option<(usize, By)> {
+        let word = [" for ", " of "].iter().find(|word| self.starts(at, word)).filter(|_| class == Class::Password)?;
+        let quoted = b"\"'`@";
+        let start = self.skip(at + word.len(), quoted);
+        let length = self.bytes[start..].iter().take(LOOK).take_while(|&&byte| is_name(byte) || byte == b'@').count();
+        self.sign(self.skip(start + length, quoted))
+    }
+
+    /// Where the value of `"password=two words"` or `;Password=two words;` ends: what stands around it says so.
+    fn fenced(&self, at: usize, before: Option<u8>) -> Option<usize> {
+        let fence = before.filter(|byte| matches!(byte, b'"' | b'\'' | b'`' | b';'))?;
+        let ends = |byte: u8| matches!(byte, b'"' | b'\'' | b'`' | b'\n' | b'\\' | b';' | b'&' | b'=' | b'$' | b'<');
+        let length = self.bytes[at..].iter().take(4 * LOOK).position(|&byte| ends(byte))?;
+        (length > 0 && self.bytes[at + length] == fence).then_some(at + length)
+    }
+
+    /// `set_password`, `with_token`: what is called is what is set.
+    fn is_setter(&self, start: usize, end: usize) -> bool {
+        let verb = self.text[start..end].rsplit('.').next().unwrap_or_default();
+        ["set", "change", "update", "with", "use"].iter().any(|known| {
+            let rest = verb.strip_prefix(known);
+            rest.is_some_and(|rest| rest.starts_with('_') || rest.starts_with(|c: char| c.is_ascii_uppercase()))
+        })
+    }
+
+    /// Masks the strings of `set_password("ada", "…")`: all but the first, which says whose; the first when it is alone.
+    fn arguments(&mut self, open: usize) -> usize {
+        let mut strings: Vec<(usize, usize)> = Vec::new();
+        let mut at = open + 1;
+        while strings.len() < 8 {
+            at = self.skip(at, b" \t\r\n,");
+            let Some(quote) = Quote::open(self.bytes, at) else { break };
+            let (end, after) = quote.close(self.bytes);
+            strings.push((quote.start, end));
+            at = after;
+        }
+        for &(start, end) in &strings[usize::from(strings.len() > 1)..] {
+            self.take(start, end, end);
+        }
+        at.max(open + 1)
     }
 
     /// Whether a quoted name is the first argument of a call that sets something, or of a bare tuple.
@@ -224,294 +316,10 @@ impl Scan<'_, '_> {
         let start = self.skip(sign, b" \t");
         Some(self.value(start, How { class, by, glued: start == sign, code: false }))
     }
-
-    /// Reads the value of a secret name and masks it; answers where to go on.
-    fn value(&mut self, at: usize, how: How) -> usize {
-        let at = if self.starts(at, "/*") {
-            let end = self.text[at..].find("*/").map_or(at, |end| at + end + 2);
-            self.skip(end, b" \t\r\n")
-        } else {
-            at
-        };
-        if how.by == By::Element {
-            let end = at + self.bytes[at..].iter().position(|&byte| byte == b'<').unwrap_or(0);
-            return self.take(at, end, end);
-        }
-        if let Some(quote) = Quote::open(self.bytes, at) {
-            return self.quoted(quote, how);
-        }
-        if self.starts(at, MASK) || self.starts(at, "{{") {
-            return self.unquoted(at, how);
-        }
-        match self.byte(at) {
-            _ if how.by == By::Comparison => at,
-            Some(b'#') if self.byte(at + 1) == Some(b'{') => self.bracket(at + 1),
-            Some(b'[' | b'{' | b'(') => self.bracket(at),
-            Some(b'|' | b'>') if how.by == By::Colon => self.block(at),
-            Some(_) => self.unquoted(at, how),
-            None => at,
-        }
-    }
-
-    /// Masks a range unless it is a placeholder.
-    fn take(&mut self, start: usize, end: usize, next: usize) -> usize {
-        if start < end && !value::is_placeholder(&self.text[start..end]) {
-            self.spans.add(start..end);
-        }
-        next
-    }
-
-    /// A quoted value, what is glued to it, and what is added to it with `+`.
-    fn quoted(&mut self, quote: Quote, how: How) -> usize {
-        let mut quote = quote;
-        loop {
-            let (end, after) = quote.close(self.bytes);
-            let start = self.skip_scheme(quote.start, end);
-            self.take(start, end, after);
-            let next = self.skip(after, b" \t");
-            if let Some(glued) = Quote::open(self.bytes, after).filter(|_| how.by == By::Equals && after > quote.start)
-            {
-                quote = glued;
-                continue;
-            }
-            if how.glued && how.by == By::Equals && self.byte(after).is_some_and(|byte| byte.is_ascii_alphanumeric()) {
-                return self.unquoted(after, how);
-            }
-            match self.added(next) {
-                Some(more) => quote = more,
-                None => return after,
-            }
-        }
-    }
-
-    /// The next quotation of `"…" + name + "…"`. Best effort: whoever splits a secret can hide it.
-    fn added(&self, at: usize) -> Option<Quote> {
-        let mut at = at;
-        for _ in 0..8 {
-            if self.byte(at) != Some(b'+') {
-                return None;
-            }
-            at = self.skip(at + 1, b" \t\r\n");
-            if let Some(quote) = Quote::open(self.bytes, at) {
-                return Some(quote);
-            }
-            at += self.bytes[at..].iter().take(LOOK).take_while(|&&byte| is_name(byte)).count();
-            at = self.skip(at, b" \t");
-        }
-        None
-    }
-
-    fn skip_scheme(&self, start: usize, end: usize) -> usize {
-        let word = self.bytes[start..end].iter().take(20).take_while(|&&byte| byte != b' ').count();
-        let is_scheme =
-            SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(&self.text[start..floor(self.text, start + word)]));
-        if is_scheme && start + word < end { self.skip(start + word, b" ").min(end) } else { start }
-    }
-
-    /// Every string in a list, a record or an argument list; the names inside are read as well.
-    fn bracket(&mut self, open: usize) -> usize {
-        if open < self.bracket_end {
-            return open + 1;
-        }
-        let mut depth = 0_usize;
-        let mut strings = false;
-        let mut at = open;
-        while at < self.bytes.len() {
-            match self.bytes[at] {
-                b'"' | b'\'' | b'`' | b'\\' => {
-                    if let Some(quote) = Quote::open(self.bytes, at) {
-                        let (end, after) = quote.close(self.bytes);
-                        // A key is no value.
-                        let next = self.skip(after, b" \t");
-                        if self.byte(next) != Some(b':') {
-                            self.take(quote.start, end, after);
-                        }
-                        strings = true;
-                        at = after.max(at + 1);
-                        continue;
-                    }
-                }
-                b'[' | b'{' | b'(' => depth += 1,
-                b']' | b'}' | b')' => depth -= 1,
-                _ => {}
-            }
-            at += 1;
-            if depth == 0 {
-                break;
-            }
-        }
-        self.bracket_end = at;
-        let inner =
-            &self.text[open + 1..at.max(open + 2).min(self.bytes.len()) - usize::from(depth == 0 && at > open + 1)];
-        let numbers = inner.split([',', ' ']).all(|item| item.trim().is_empty() || value::is_number(item.trim()));
-        if self.bytes[open] == b'[' && !strings && !numbers && depth == 0 {
-            return self.take(open + 1, at - 1, at);
-        }
-        open + 1
-    }
-
-    /// A block of YAML: the lines that are indented deeper.
-    fn block(&mut self, at: usize) -> usize {
-        let header = self.bytes[at..].iter().take(8).take_while(|&&byte| !matches!(byte, b'\n' | b'\r')).count();
-        let start = self.skip(at + header, b"\r\n");
-        let indent = self.skip(start, b" ") - start;
-        if start == at + header || indent == 0 {
-            return at;
-        }
-        let mut end = start;
-        while self.skip(end, b" ") - end >= indent && end < self.bytes.len() {
-            end += self.bytes[end..].iter().position(|&byte| byte == b'\n').map_or(self.bytes.len() - end, |i| i + 1);
-        }
-        let last = self.text[..end].trim_end().len().max(start + indent);
-        self.take(start + indent, last.min(end), end)
-    }
-
-    /// A value without quotation marks: a word, or a line of a header.
-    fn unquoted(&mut self, at: usize, how: How) -> usize {
-        if how.by == By::Comparison
-            || self.starts(at, "$(")
-            || self.byte(at).is_none_or(|byte| byte.is_ascii_whitespace())
-        {
-            return at;
-        }
-        if how.by == By::Colon
-            && let Some(next) = self.behind_type(at)
-        {
-            return self.value(next, How { by: By::Equals, ..how });
-        }
-        let first = &self.text[at..self.word_end(at)];
-        if matches!(how.by, By::Colon | By::Space) && value::is_prose(first) {
-            return at + first.len();
-        }
-        let start = self.skip_scheme(at, floor(self.text, at + LOOK));
-        let end = match how.class {
-            Class::Header | Class::Phrase => self.line_end(start),
-            Class::Password | Class::Token => self.word_end(start),
-        };
-        let word = &self.text[start..end];
-        let no_secret =
-            how.by == By::Colon && value::is_type(word) || value::is_number(word) && !value::is_pin(how.class, word);
-        if word.is_empty() || no_secret {
-            return end;
-        }
-        if let Some(open) = self.call(start) {
-            return if value::is_wrapper(&self.text[start..open]) { self.bracket(open) } else { open };
-        }
-        let field = word.contains('.') && value::is_identifier(word) && name::is_secret(word) && !how.glued;
-        // `PWD=/home/ada` is where a shell stands.
-        let directory = how.class == Class::Password && word.starts_with(['/', '~']) && self.is_working_directory(at);
-        if field || directory || how.code && value::is_variable_name(word) {
-            return end;
-        }
-        self.take(start, end, end)
-    }
-
-    /// Where the value begins when a type stands before it: `const TOKEN: &str = "…"`.
-    fn behind_type(&self, at: usize) -> Option<usize> {
-        let line = &self.text[at..floor(self.text, at + LOOK)];
-        let (kind, _) = line.split_once('=').filter(|(kind, _)| value::is_type(kind))?;
-        Some(self.skip(at + kind.len() + 1, b" \t"))
-    }
-
-    /// The bracket of a call that begins here: `env("X")`.
-    fn call(&self, at: usize) -> Option<usize> {
-        let path = self.bytes[at..]
-            .iter()
-            .take(LOOK)
-            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'!'))
-            .count();
-        let open = at + path;
-        (path > 0 && self.byte(open) == Some(b'(') && self.bytes[at].is_ascii_alphabetic()).then_some(open)
-    }
-
-    fn is_working_directory(&self, value: usize) -> bool {
-        let from = value.saturating_sub(8);
-        let before = String::from_utf8_lossy(&self.bytes[from..value]).to_lowercase();
-        before.trim_end_matches([' ', '=', ':', '"']).ends_with("pwd")
-    }
-
-    fn line_end(&self, at: usize) -> usize {
-        let line =
-            self.bytes[at..].iter().position(|byte| matches!(byte, b'\n' | b'\r')).map_or(self.bytes.len(), |i| at + i);
-        // Inside a quotation the line ends with it: `-H "Cookie: a=b" https://…`. A mark behind `=` or a space opens a
-        // quotation of the value's own, as in `Digest username="ada"`.
-        let mut open = None;
-        for i in at..line {
-            let byte = self.bytes[i];
-            match open {
-                _ if !matches!(byte, b'"' | b'\'' | b'`') => {}
-                Some(mark) if mark == byte => open = None,
-                Some(_) => {}
-                None if matches!(self.bytes[i - 1], b'=' | b',' | b' ') => open = Some(byte),
-                None if self.byte(i + 1).is_some_and(is_name) => {}
-                None => return i - self.bytes[at..i].iter().rev().take_while(|&&byte| byte == b'\\').count(),
-            }
-        }
-        line
-    }
-
-    fn word_end(&self, at: usize) -> usize {
-        if let Some(end) = self.placeholder_end(at) {
-            return end;
-        }
-        let next_is = |i: usize, test: fn(u8) -> bool| self.byte(i + 1).is_none_or(test);
-        let mut i = at;
-        while let Some(byte) = self.byte(i) {
-            let ends = match byte {
-                b'<' => true,
-                b'\\' if self.byte(i + 1).is_some_and(|byte| matches!(byte, b'"' | b'\'' | b'`')) => {
-                    self.byte(i + 2).is_none_or(|byte| !byte.is_ascii_alphanumeric())
-                }
-                b'\\' => {
-                    // The character behind a backslash belongs to the word, also when it is a space.
-                    i += 1;
-                    i += self.text.get(i..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-                    continue;
-                }
-                b',' | b';' | b'&' | b'|' => next_is(i, ends_clause) || self.is_assignment(i + 1),
-                b'"' | b'\'' | b'`' | b')' | b']' | b'}' | b'>' => next_is(i, |byte| !byte.is_ascii_alphanumeric()),
-                b'%' => self.starts(i, "%26"),
-                byte => byte.is_ascii_whitespace(),
-            };
-            if ends {
-                break;
-            }
-            i += 1;
-        }
-        i
-    }
-
-    /// `${VAR}`, `<password>`, `{{ var }}`, the mask: words although they hold characters that end one.
-    fn placeholder_end(&self, at: usize) -> Option<usize> {
-        let close = match self.byte(at)? {
-            b'$' if self.starts(at, "${{") => "}}",
-            b'$' if self.starts(at, "${") => "}",
-            b'{' if self.starts(at, "{{") => "}}",
-            b'<' => ">",
-            b'[' if self.starts(at, MASK) => "]",
-            _ => return None,
-        };
-        let line = &self.text[at..floor(self.text, at + LOOK)];
-        let end = at + line.find(close)? + close.len();
-        let whole = self.byte(end).is_none_or(|byte| !is_name(byte)) && !self.text[at..end].contains('\n');
-        whole.then_some(end)
-    }
-
-    /// Whether another assignment begins here: `,user=bob`.
-    fn is_assignment(&self, at: usize) -> bool {
-        let at = self.skip(at, b"\"'");
-        let length = self.bytes[at..].iter().take(LOOK).take_while(|&&byte| is_name(byte)).count();
-        let end = self.skip(at + length, b"\"'");
-        length > 0 && matches!(self.byte(end), Some(b'=' | b':'))
-    }
 }
 
 fn begins_argument(byte: u8) -> bool {
     !byte.is_ascii_whitespace() && !matches!(byte, b'-' | b'|' | b'>' | b'&' | b';' | b')' | b']' | b'}' | b',' | b'.')
-}
-
-fn ends_clause(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b')' | b']' | b'}' | b'&' | b'|')
 }
 
 fn floor(text: &str, at: usize) -> usize {

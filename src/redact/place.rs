@@ -3,7 +3,7 @@
 
 use super::{name, shape::begins_word, span::Spans, value};
 
-/// Longest name and password of a URL that is looked for.
+/// Longest name and password of a URL, and longest path of a hook, that is looked for.
 const MAX_USERINFO: usize = 1024;
 
 /// Addresses whose path is the credential.
@@ -44,6 +44,7 @@ pub(super) fn find(text: &str, spans: &mut Spans) {
         putty_key(text, spans);
     }
     go_dsn(text, spans);
+    identified_by(text, spans);
     schemes(text, spans);
     programs(text, spans);
 }
@@ -99,7 +100,7 @@ fn hooks(text: &str, spans: &mut Spans) {
     for hook in HOOKS {
         for (found, _) in text.match_indices(hook) {
             let start = found + hook.len();
-            let rest = &text[start..];
+            let rest = &text[start..floor(text, start + MAX_USERINFO)];
             spans.add(start..start + rest.find(ends_url).unwrap_or(rest.len()));
         }
     }
@@ -114,6 +115,18 @@ fn go_dsn(text: &str, spans: &mut Spans) {
             let word = from + before.rfind(ends_url).map_or(0, |i| i + 1);
             if let Some(colon) = text[ceil(text, word)..at].find(':') {
                 spans.add(ceil(text, word) + colon + 1..at);
+            }
+        }
+    }
+}
+
+/// `CREATE USER ada IDENTIFIED BY '…'`.
+fn identified_by(text: &str, spans: &mut Spans) {
+    for by in ["IDENTIFIED BY ", "identified by "] {
+        for (found, _) in text.match_indices(by) {
+            if let Some(quote) = value::Quote::open(text.as_bytes(), found + by.len()) {
+                let (end, _) = quote.close(text.as_bytes());
+                spans.add(quote.start..end);
             }
         }
     }

@@ -218,16 +218,19 @@ fn by_table(bytes: &[u8], at: usize) -> Option<usize> {
         if run(bytes, start, *set, *least) < *least {
             return None;
         }
-        let end = start + run(bytes, start, *set, usize::MAX);
+        // Decided by a bounded part: a token that does not fit is read again from the next byte.
         let fits = match also {
             Nothing => true,
             Mixed => {
-                let token = &bytes[start..end];
+                let token = &bytes[start..start + run(bytes, start, *set, 256)];
                 token.iter().any(u8::is_ascii_digit) && token.iter().any(u8::is_ascii_alphabetic)
             }
-            Exact => end - start == *least && !bytes.get(end).is_some_and(|&byte| Word.has(byte)),
+            Exact => {
+                let end = start + run(bytes, start, *set, *least + 1);
+                end - start == *least && !bytes.get(end).is_some_and(|&byte| Word.has(byte))
+            }
         };
-        fits.then_some(end)
+        fits.then(|| start + run(bytes, start, *set, usize::MAX))
     })
 }
 
@@ -328,5 +331,5 @@ fn is_mixed(token: &[u8]) -> bool {
     };
     let count = |wanted: u8| token.iter().filter(|&&byte| kind(byte) == wanted).count();
     let changes = token.windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count();
-    count(0) >= 4 && count(1) >= 4 && count(2) >= 1 && changes >= 14
+    count(0) >= 4 && count(1) >= 4 && count(2) >= 2 && changes >= 18
 }

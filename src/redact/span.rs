@@ -72,7 +72,7 @@ impl Visible {
     /// `None` when every character is visible, which is nearly always.
     pub(super) fn of(text: &str) -> Option<Self> {
         let suspicious = |&byte: &u8| !matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r');
-        if !text.as_bytes().iter().any(|byte| suspicious(byte)) || !text.chars().any(is_invisible) {
+        if !text.as_bytes().iter().any(suspicious) || !text.chars().any(is_invisible) {
             return None;
         }
         let mut visible = Self { text: String::with_capacity(text.len()), origin: Vec::with_capacity(text.len()) };

@@ -3,95 +3,21 @@
 use super::{MASK, name::Class};
 
 /// Words that say what a value is, or that there is none.
+#[rustfmt::skip]
 const NO_VALUE: &[&str] = &[
-    "true",
-    "false",
-    "null",
-    "nil",
-    "none",
-    "undefined",
-    "unset",
-    "empty",
-    "yes",
-    "no",
-    "on",
-    "off",
-    "n/a",
-    "redacted",
-    "[redacted]",
-    "[filtered]",
-    "[hidden]",
-    "[masked]",
-    "filtered",
-    "hidden",
-    "masked",
-    "()",
-    "\"\"",
+    "true", "false", "null", "nil", "none", "undefined", "unset", "empty", "yes", "no", "on", "off", "n/a",
+    "redacted", "[redacted]", "[filtered]", "[hidden]", "[masked]", "filtered", "hidden", "masked", "()", "\"\"",
     "''",
 ];
 
 /// Words of sentences that follow a name and a colon in messages: `password: must be longer`.
+#[rustfmt::skip]
 const PROSE: &[&str] = &[
-    "a",
-    "an",
-    "and",
-    "are",
-    "array",
-    "bool",
-    "boolean",
-    "can",
-    "cannot",
-    "did",
-    "does",
-    "expected",
-    "expired",
-    "failed",
-    "for",
-    "from",
-    "has",
-    "have",
-    "if",
-    "in",
-    "incorrect",
-    "int",
-    "integer",
-    "invalid",
-    "is",
-    "it",
-    "malformed",
-    "may",
-    "mismatch",
-    "missing",
-    "must",
-    "not",
-    "number",
-    "object",
-    "of",
-    "optional",
-    "or",
-    "please",
-    "refused",
-    "rejected",
-    "required",
-    "shall",
-    "should",
-    "string",
-    "str",
-    "text",
-    "that",
-    "the",
-    "this",
-    "to",
-    "too",
-    "unexpected",
-    "unknown",
-    "value",
-    "wants",
-    "was",
-    "when",
-    "will",
-    "with",
-    "wrong",
+    "a", "an", "and", "are", "array", "bool", "boolean", "can", "cannot", "default", "did", "does", "expected", "expired",
+    "failed", "for", "from", "has", "have", "if", "in", "incorrect", "int", "integer", "invalid", "is", "it",
+    "malformed", "may", "mismatch", "missing", "must", "not", "number", "object", "of", "ok", "optional", "or", "please",
+    "refused", "rejected", "required", "shall", "should", "string", "str", "text", "that", "the", "this", "to",
+    "too", "unexpected", "unknown", "value", "wants", "was", "when", "will", "with", "wrong",
 ];
 
 /// Types that stand between a name and its value: `const TOKEN: &str = "…"`.
@@ -99,28 +25,10 @@ const TYPES: &[&str] =
     &["Arc", "Box", "Cow", "Option", "Rc", "Secret", "SecretString", "String", "Vec", "char", "str", "string", "text"];
 
 /// Functions that only wrap their argument: what they are given is the value.
+#[rustfmt::skip]
 const WRAPPERS: &[&str] = &[
-    "Some",
-    "Ok",
-    "Secret",
-    "SecretString",
-    "String",
-    "str",
-    "new",
-    "from",
-    "format",
-    "concat",
-    "join",
-    "trim",
-    "quote",
-    "b64decode",
-    "decode",
-    "base64",
-    "parse",
-    "text",
-    "string",
-    "to_string",
-    "bytes",
+    "Some", "Ok", "Secret", "SecretString", "String", "str", "new", "from", "format", "concat", "join", "trim",
+    "quote", "b64decode", "decode", "base64", "parse", "text", "string", "to_string", "bytes",
 ];
 
 /// Whether a value stands for one that is given elsewhere, or for none at all.
@@ -177,6 +85,11 @@ fn is_filler(value: &str) -> bool {
     {
         return true;
     }
+    // `--password PASSWORD`, as usage texts write it.
+    let capitals = value.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    if capitals && value.len() > 3 && (super::name::is_secret(value) || matches!(value, "VALUE" | "FILE" | "TEXT")) {
+        return true;
+    }
     let words = value.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b' '));
     let lower = value.to_ascii_lowercase();
     let parts = || lower.split(['_', '-', ' ']);
@@ -203,7 +116,8 @@ pub(super) fn is_prose(word: &str) -> bool {
 
 /// Whether text is a type: `&'static str`, `Option<String>`.
 pub(super) fn is_type(text: &str) -> bool {
-    let text = text.trim().trim_end_matches([',', ')', ';']).trim_start_matches('&').trim_start_matches("'static ");
+    let text =
+        text.trim().trim_end_matches([',', ')', ';', '?']).trim_start_matches('&').trim_start_matches("'static ");
     let (head, rest) = text.split_at(text.find('<').unwrap_or(text.len()));
     TYPES.contains(&head) && (rest.is_empty() || rest.ends_with('>'))
 }
@@ -305,11 +219,11 @@ fn closes(slashes: usize, depth: usize) -> bool {
     let mut slashes = slashes;
     let mut depth = depth;
     while depth > 0 {
-        if slashes % 2 == 0 {
+        if slashes.is_multiple_of(2) {
             return true;
         }
         slashes = (slashes - 1) / 2;
         depth = (depth - 1) / 2;
     }
-    slashes % 2 == 0
+    slashes.is_multiple_of(2)
 }

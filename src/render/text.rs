@@ -4,7 +4,7 @@
 //! the cursor, change a colour, or turn the reading direction around so that one command looks like another.
 //!
 //! - [`visible`] keeps LF and TAB: it is for running text.
-//! - [`line`] escapes those too: it is for a cell or a key, which must not grow a second line.
+//! - [`line()`] escapes those too: it is for a cell or a key, which must not grow a second line.
 //! - Widths are counted in terminal columns (Unicode UAX #11), cuts are made between grapheme clusters.
 
 use std::borrow::Cow;

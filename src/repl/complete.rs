@@ -18,7 +18,7 @@ use self::{
     cursor::{Bracket, Cursor, Inside},
 };
 use crate::{
-    session::Candidate,
+    session::{Candidate, Completes},
     spec::{Param, Registry, Spec},
 };
 
@@ -27,6 +27,24 @@ const KEYWORDS: [&str; 24] = [
     "let", "const", "if", "else", "switch", "for", "in", "while", "loop", "do", "until", "break", "continue", "return",
     "fn", "private", "try", "catch", "throw", "import", "export", "as", "true", "false",
 ];
+
+/// What a session completes lines with.
+pub(crate) struct Completion;
+
+impl Completes for Completion {
+    fn names(&self, line: &str, at: usize, registry: &Registry, variables: &[String]) -> Vec<Candidate> {
+        complete(line, at, registry, variables)
+    }
+
+    fn wanted(&self, line: &str, at: usize, registry: &Registry) -> Option<(String, usize, String)> {
+        wants_values(line, at, registry)
+            .map(|wanted| (wanted.helper.to_owned(), wanted.param, wanted.prefix.to_owned()))
+    }
+
+    fn values(&self, line: &str, at: usize, registry: &Registry, known: &[Value]) -> Vec<Candidate> {
+        wants_values(line, at, registry).map(|wanted| values(&wanted, known)).unwrap_or_default()
+    }
+}
 
 /// The candidates for what stands before byte `at` of `line`.
 pub(crate) fn complete(line: &str, at: usize, registry: &Registry, variables: &[String]) -> Vec<Candidate> {
@@ -89,7 +107,7 @@ pub(crate) fn wants_values<'a>(line: &'a str, at: usize, registry: &'a Registry)
         Inside::Code | Inside::Comment | Inside::Raw => return None,
     };
     // Of `"run_" + suffix` nothing is known; the quote that opens a string is not part of its content.
-    if cursor.before_word(line).trim_end_matches(['"', '`']) != "" {
+    if !cursor.before_word(line).trim_end_matches(['"', '`']).is_empty() {
         return None;
     }
     let (spec, param) = parameter(&cursor, registry)?;

@@ -184,6 +184,8 @@ impl Completer for Assistant {
 
 /// rustyline replaces from one place for all candidates: that of the first. What a terminal would obey is not offered.
 fn offers(candidates: Vec<Candidate>, line: &str, at: usize) -> (usize, Vec<Pair>) {
+    /// More is no choice, and past 65,535 rustyline panics.
+    const MOST: usize = 1000;
     let start = candidates.first().map_or(at, |first| first.start);
     if start > at || !line.is_char_boundary(start) {
         return (at, Vec::new());
@@ -193,7 +195,7 @@ fn offers(candidates: Vec<Candidate>, line: &str, at: usize) -> (usize, Vec<Pair
         .filter(|candidate| !candidate.replacement.contains(['\n', '\t']))
         .filter(|candidate| visible(&candidate.replacement) == candidate.replacement);
     let pairs = safe.map(|candidate| Pair { display: visible(&candidate.display), replacement: candidate.replacement });
-    (start, pairs.collect())
+    (start, pairs.take(MOST).collect())
 }
 
 impl Validator for Assistant {
@@ -216,8 +218,7 @@ impl Highlighter for Assistant {
             return Cow::Borrowed(line);
         }
         // Pasted text and recalled lines may hold anything. One character for one: rustyline counts columns itself.
-        let shown = |c: char| if is_clean(c.encode_utf8(&mut [0; 4])) { c } else { char::REPLACEMENT_CHARACTER };
-        Cow::Owned(line.chars().map(shown).collect())
+        Cow::Owned(line.chars().map(picture).collect())
     }
 
     fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
@@ -225,6 +226,19 @@ impl Highlighter for Assistant {
     }
 }
 
+/// The character, or a picture of one that a terminal would obey.
+fn picture(c: char) -> char {
+    match c {
+        '\0'..='\u{1f}' if c != '\n' && c != '\t' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(c),
+        '\u{7f}' => '␡',
+        c if !is_clean(c.encode_utf8(&mut [0; 4])) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    }
+}
+
 fn is_clean(text: &str) -> bool {
     visible(text) == text
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,10 +11,10 @@ use super::{
     terminal,
 };
 use crate::{
-    console::Failure,
+    event::Status,
     recorder::Recording,
     render::{self, Color, visible},
-    session::{Console, Outcome, Session},
+    session::{Console, Failure, Outcome, Session},
     shell::Renderer,
 };
 
@@ -46,6 +46,10 @@ impl Look {
     /// Shows how a command ended.
     pub(crate) fn outcome(&self, outcome: &Outcome) {
         self.out.end_line();
+        if outcome.status == Status::Cancelled && terminal::is_interactive() {
+            // The terminal has shown ^C where the cursor was.
+            self.out.show("\n");
+        }
         for warning in &outcome.warnings {
             self.err.show_lines(&format!("warning: {}", visible(warning)));
         }

@@ -24,8 +24,9 @@ pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// How wide the output may be.
-pub(crate) fn width() -> Width {
+/// How wide what goes to standard output may be: as wide as the terminal, or as it needs to be where there is none.
+#[must_use]
+pub fn width() -> Width {
     match io::stdout().is_terminal().then(editor::columns).flatten() {
         Some(columns) if columns > 0 => Width::Columns(columns),
         _ => Width::Unlimited,

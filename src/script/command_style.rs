@@ -24,7 +24,8 @@ pub(crate) struct CommandLine {
 pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) -> bool) -> Option<CommandLine> {
     let text = line.trim_end();
     let name_at = text.len() - text.trim_start().len();
-    let name_length = text[name_at..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len() - name_at);
+    let name_length =
+        text[name_at..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len() - name_at);
     let name = &text[name_at..name_at + name_length];
     let rest_at = name_at + name_length;
     if text[rest_at..].contains('\n') || is_variable(name) {
@@ -32,7 +33,8 @@ pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) 
     }
     let rest = &text[rest_at..];
     let first = rest.trim_start();
-    let goes_on = first.starts_with("--") || first.starts_with(|c: char| c.is_alphanumeric() || c == '"' || c == '\'' || c == '_');
+    let goes_on = first.starts_with("--")
+        || first.starts_with(|c: char| c.is_alphanumeric() || c == '"' || c == '\'' || c == '_');
     let is_operator = ["in", "is"].contains(&first.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default());
     if !rest.starts_with(' ') || !goes_on || is_operator {
         return None;
@@ -47,7 +49,12 @@ pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) 
     Some(CommandLine { helper: name.to_owned(), args, secret_spans: spans })
 }
 
-fn arguments(spec: &Spec, rest: &str, rest_at: usize, spans: &mut Vec<std::ops::Range<usize>>) -> Result<Arguments, HelperError> {
+fn arguments(
+    spec: &Spec,
+    rest: &str,
+    rest_at: usize,
+    spans: &mut Vec<std::ops::Range<usize>>,
+) -> Result<Arguments, HelperError> {
     let words = words(rest).map_err(|error| HelperError::new("syntax", format!("`{}`: {error}", spec.name)))?;
     let mut args = Arguments { positional: Vec::new(), named: Map::new() };
     let mut words = words.into_iter().peekable();
@@ -72,7 +79,9 @@ fn arguments(spec: &Spec, rest: &str, rest_at: usize, spans: &mut Vec<std::ops::
         };
         let value = match value {
             Some(value) => value,
-            None if is_flag(param) && words.peek().is_none_or(|next| next.text.starts_with("--")) => ("true".to_owned(), 0..0),
+            None if is_flag(param) && words.peek().is_none_or(|next| next.text.starts_with("--")) => {
+                ("true".to_owned(), 0..0)
+            }
             None => {
                 let next = words.next().ok_or_else(|| {
                     HelperError::new("missing_argument", format!("`{}`: `--{name}` wants a value", spec.name))

@@ -46,7 +46,12 @@ struct Call<'c> {
 const MAX_ARGUMENT_BYTES: usize = 200 * 1024;
 
 /// Calls a helper.
-pub(super) fn call(run: &Run, helper: &Arc<dyn Callable>, given: Vec<Input>, invoke: Invoke<'_>) -> Result<Output, Stop> {
+pub(super) fn call(
+    run: &Run,
+    helper: &Arc<dyn Callable>,
+    given: Vec<Input>,
+    invoke: Invoke<'_>,
+) -> Result<Output, Stop> {
     if run.is_stopped() {
         return Err(Stop::Over);
     }
@@ -75,17 +80,22 @@ pub(super) fn call(run: &Run, helper: &Arc<dyn Callable>, given: Vec<Input>, inv
     });
     if args.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>() > MAX_ARGUMENT_BYTES {
         let because = format!("`{}`: the arguments are larger than an event may be", spec.name);
-        let digest = |text: String| format!("{} ({} bytes)", Hash::of(redactor.text(&text).as_str().as_bytes()), text.len());
+        let digest =
+            |text: String| format!("{} ({} bytes)", Hash::of(redactor.text(&text).as_str().as_bytes()), text.len());
         let args = args.into_iter().map(|(name, text)| (name, digest(text))).collect();
         return Err(call.refuse(args, "limits", because));
     }
     let preview = match copy.and_then(|slots| helper.prepare_preview(slots)) {
-        Some(preview) if matches!(judgement.verdict, Verdict::Ask { .. } | Verdict::Second { .. }) || spec.effect == Effect::Write => {
+        Some(preview)
+            if matches!(judgement.verdict, Verdict::Ask { .. } | Verdict::Second { .. })
+                || spec.effect == Effect::Write =>
+        {
             Some(show_preview(run, preview.map_err(Stop::Failed)?, invoke)?)
         }
         _ => None,
     };
-    if spec.effect == Effect::Write && judgement.verdict == Verdict::Run
+    if spec.effect == Effect::Write
+        && judgement.verdict == Verdict::Run
         && let Some(preview) = &preview
     {
         run.print(&with_newline(preview));
@@ -158,11 +168,13 @@ fn decide(
             let question = Question { call: written(call.spec, args), because: because.clone(), preview };
             let reason = match &setting.standing_answer {
                 Some(reason) => reason.clone(),
-                None => call.run.console(|console| console.ask(&question)).ok_or_else(|| {
-                    refuse(format!("`{}` was not confirmed", call.spec.name))
-                })?,
+                None => call
+                    .run
+                    .console(|console| console.ask(&question))
+                    .ok_or_else(|| refuse(format!("`{}` was not confirmed", call.spec.name)))?,
             };
-            check_reason(&reason).map_err(|invalid| refuse(format!("`{}` was not confirmed: the {invalid}", call.spec.name)))?;
+            check_reason(&reason)
+                .map_err(|invalid| refuse(format!("`{}` was not confirmed: the {invalid}", call.spec.name)))?;
             let approved = approve(judgement, &reason, actor);
             let approver = Some(actor.user.username.clone());
             Ok((Decision { verdict: "confirmed".to_owned(), policy, reason: Some(reason), approver }, approved))
@@ -172,10 +184,16 @@ fn decide(
                 return Err(refuse(format!("{because}, and this shell has nobody to ask")));
             };
             let question = written(call.spec, args);
-            let approval = setting.runtime.block_on(approver.approve(&question, because)).map_err(|error| refuse(format!("{because}: {error}")))?;
+            let approval = setting
+                .runtime
+                .block_on(approver.approve(&question, because))
+                .map_err(|error| refuse(format!("{because}: {error}")))?;
             let approved = approve(judgement, &approval.reason, &approval.by);
             let by = Some(approval.by.user.username);
-            Ok((Decision { verdict: "confirmed".to_owned(), policy, reason: Some(approval.reason), approver: by }, approved))
+            Ok((
+                Decision { verdict: "confirmed".to_owned(), policy, reason: Some(approval.reason), approver: by },
+                approved,
+            ))
         }
     }
 }
@@ -195,7 +213,8 @@ impl Call<'_> {
         });
         admitted.map_err(|Unrecorded(why)| {
             let message = format!("`{}` changes something, and can not be recorded: {why}", self.spec.name);
-            let failure = Failure::new("unrecorded", message).hint("reads still run; make the journal writable and try again");
+            let failure =
+                Failure::new("unrecorded", message).hint("reads still run; make the journal writable and try again");
             self.run.stop(Status::Refused, failure);
             Stop::Over
         })
@@ -204,10 +223,9 @@ impl Call<'_> {
     fn record_end(&self, started: Instant, result: &Result<Output, (Status, HelperError)>) {
         let (status, error) = match result {
             Ok(_) => (Status::Ok, None),
-            Err((status, error)) => (
-                *status,
-                Some(crate::event::Failure { kind: error.kind.to_owned(), message: error.message.clone() }),
-            ),
+            Err((status, error)) => {
+                (*status, Some(crate::event::Failure { kind: error.kind.to_owned(), message: error.message.clone() }))
+            }
         };
         let body = CallEnd {
             command: self.run.command,
@@ -226,8 +244,12 @@ impl Call<'_> {
     /// Records that the call was refused, and ends the command.
     fn refuse(&self, args: std::collections::BTreeMap<String, String>, policy: &str, because: String) -> Stop {
         let setting = &self.run.setting;
-        let decision =
-            Decision { verdict: "refused".to_owned(), policy: policy.to_owned(), reason: Some(because.clone()), approver: None };
+        let decision = Decision {
+            verdict: "refused".to_owned(),
+            policy: policy.to_owned(),
+            reason: Some(because.clone()),
+            approver: None,
+        };
         let body = self.start(args, decision);
         let recorded = setting.runtime.block_on(async {
             if self.run.recorded { setting.recorder.intent(EventKind::CallStart, &body).await } else { Ok(()) }
@@ -252,7 +274,14 @@ impl Call<'_> {
 }
 
 /// Runs a decoded call on the runtime and serves it until it is done.
-fn execute(run: &Run, number: u64, prepared: Prepared, approved: Option<Approved>, spec: &Spec, invoke: Invoke<'_>) -> Ended {
+fn execute(
+    run: &Run,
+    number: u64,
+    prepared: Prepared,
+    approved: Option<Approved>,
+    spec: &Spec,
+    invoke: Invoke<'_>,
+) -> Ended {
     let cx = run.cx.clone();
     let limit = spec.timeout;
     run.setting.runtime.spawn(async move {
@@ -290,8 +319,12 @@ fn outcome(spec: &Spec, ended: Ended) -> Result<Output, (Status, HelperError)> {
             };
             Err((Status::Error, error))
         }
-        Ended::Panicked(message) => Err((Status::Error, HelperError::new("panic", format!("`{name}` panicked: {message}")))),
-        Ended::Cancelled => Err((Status::Cancelled, HelperError::new("cancelled", format!("`{name}` was interrupted")))),
+        Ended::Panicked(message) => {
+            Err((Status::Error, HelperError::new("panic", format!("`{name}` panicked: {message}"))))
+        }
+        Ended::Cancelled => {
+            Err((Status::Cancelled, HelperError::new("cancelled", format!("`{name}` was interrupted"))))
+        }
         Ended::TimedOut => {
             let limit = spec.timeout.unwrap_or_default();
             Err((Status::Timeout, HelperError::new("timeout", format!("`{name}` did not end within {limit:?}"))))
@@ -322,8 +355,12 @@ fn show_preview(run: &Run, prepared: Prepared, invoke: Invoke<'_>) -> Result<Str
     match run.serve(number, invoke) {
         Ended::Answer(Ok(Output::Json(Value::String(text)))) => Ok(text),
         Ended::Answer(Ok(Output::Json(value))) => Ok(value.to_string()),
-        Ended::Answer(Err(error)) => Err(Stop::Failed(HelperError::new("helper", format!("the preview failed: {error:#}")))),
-        Ended::Panicked(message) => Err(Stop::Failed(HelperError::new("panic", format!("the preview panicked: {message}")))),
+        Ended::Answer(Err(error)) => {
+            Err(Stop::Failed(HelperError::new("helper", format!("the preview failed: {error:#}"))))
+        }
+        Ended::Panicked(message) => {
+            Err(Stop::Failed(HelperError::new("panic", format!("the preview panicked: {message}"))))
+        }
         Ended::Answer(Ok(Output::Handle { .. })) => Ok(String::new()),
         Ended::Cancelled | Ended::TimedOut | Ended::Abandoned => Err(Stop::Over),
     }

@@ -35,7 +35,11 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(helpers: Vec<Arc<dyn Callable>>, help: Help, session: Box<dyn Fn() -> Value + Send + Sync>) -> Self {
+    pub(super) fn new(
+        helpers: Vec<Arc<dyn Callable>>,
+        help: Help,
+        session: Box<dyn Fn() -> Value + Send + Sync>,
+    ) -> Self {
         let helpers = helpers.into_iter().map(|helper| (helper.spec().name.to_string(), helper)).collect();
         Self { run: RwLock::new(None), helpers, orders: Orders::default(), help, session }
     }
@@ -60,7 +64,12 @@ impl Stage {
     }
 
     /// Calls a helper with values of the language.
-    pub(super) fn call(&self, helper: &Arc<dyn Callable>, args: Vec<Dynamic>, context: Option<&NativeCallContext<'_>>) -> Returned {
+    pub(super) fn call(
+        &self,
+        helper: &Arc<dyn Callable>,
+        args: Vec<Dynamic>,
+        context: Option<&NativeCallContext<'_>>,
+    ) -> Returned {
         let over = || Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE));
         let Some(run) = self.run() else { return Err(over()) };
         let mut invoke = |function: usize, args: Vec<Value>| match (context, run.function(function)) {
@@ -94,11 +103,20 @@ impl Stage {
         Ok(Input::Json(value::to_json(&arg, &self.orders)))
     }
 
-    fn callback(&self, run: &Run, function: &FnPtr, context: &NativeCallContext<'_>, args: Vec<Value>) -> Result<Value, HelperError> {
+    fn callback(
+        &self,
+        run: &Run,
+        function: &FnPtr,
+        context: &NativeCallContext<'_>,
+        args: Vec<Value>,
+    ) -> Result<Value, HelperError> {
         use std::sync::atomic::Ordering;
         if run.depth.fetch_add(1, Ordering::Relaxed) >= limits::CALLBACK_DEPTH {
             run.depth.fetch_sub(1, Ordering::Relaxed);
-            return Err(HelperError::new("limit", "functions call helpers that call functions too deep inside each other"));
+            return Err(HelperError::new(
+                "limit",
+                "functions call helpers that call functions too deep inside each other",
+            ));
         }
         let mut args: Vec<Dynamic> = args.into_iter().map(|arg| value::from_json(arg, &self.orders)).collect();
         let result = function.call_raw(context, None, &mut args[..]);
@@ -141,6 +159,10 @@ pub(super) fn build(stage: &Arc<Stage>) -> Engine {
 
     // Some names of helpers are words that the language keeps for later, `sync` among them.
     let at = Arc::clone(stage);
+    #[expect(
+        deprecated,
+        reason = "marked as unstable by the crate; there is no other way to give a reserved word back"
+    )]
     engine.on_parse_token(move |token, _, _| match token {
         Token::Reserved(word) if at.helpers.contains_key(word.as_str()) => Token::Identifier(word),
         other => other,

@@ -44,7 +44,12 @@ impl Sources {
 
     fn at(&self, source: &str, position: Position) -> Option<At> {
         let (_, text) = self.texts.iter().rev().find(|(name, _)| name == source)?;
-        Some(At { source: source.to_owned(), text: text.clone(), line: position.line()?, column: position.position().unwrap_or(1) })
+        Some(At {
+            source: source.to_owned(),
+            text: text.clone(),
+            line: position.line()?,
+            column: position.position().unwrap_or(1),
+        })
     }
 }
 
@@ -53,7 +58,9 @@ pub(super) fn of_parse(error: &ParseError, source: &str, sources: &Sources, help
     let (message, hint) = match &*error.0 {
         ParseErrorType::UnexpectedEOF => ("the input ends too early".to_owned(), None),
         ParseErrorType::Reserved(word) => (format!("`{word}` is a word that the language keeps for itself"), None),
-        ParseErrorType::BadInput(rhai::LexError::ImproperSymbol(symbol, note)) if symbol == "eval" || note.contains("disabled") => {
+        ParseErrorType::BadInput(rhai::LexError::ImproperSymbol(symbol, note))
+            if symbol == "eval" || note.contains("disabled") =>
+        {
             (format!("`{symbol}` is not allowed here"), None)
         }
         ParseErrorType::BadInput(rhai::LexError::UnterminatedString) => {
@@ -113,15 +120,19 @@ pub(super) fn of_evaluation(
         EvalAltResult::ErrorStackOverflow(_) => {
             Failure::new("limit", "functions call each other too deep").hint("use a loop instead of recursion")
         }
-        EvalAltResult::ErrorDataTooLarge(what, _) => Failure::new("limit", format!("{} grows too large", what.to_lowercase())),
+        EvalAltResult::ErrorDataTooLarge(what, _) => {
+            Failure::new("limit", format!("{} grows too large", what.to_lowercase()))
+        }
         EvalAltResult::ErrorTooManyVariables(_) => Failure::new("limit", "too many variables"),
-        EvalAltResult::ErrorPropertyNotFound(name, _) => Failure::new("unknown_property", format!("there is no field `{name}`")),
+        EvalAltResult::ErrorPropertyNotFound(name, _) => {
+            Failure::new("unknown_property", format!("there is no field `{name}`"))
+        }
         EvalAltResult::ErrorMismatchOutputType(wants, got, _) | EvalAltResult::ErrorMismatchDataType(wants, got, _) => {
             Failure::new("wrong_type", format!("wants {}, got {}", type_word(&wants), type_word(&got)))
         }
         EvalAltResult::ErrorTerminated(..) => Failure::new("cancelled", "interrupted"),
         mut other => {
-            other.take_position();
+            let _ = other.take_position();
             Failure::new("script", lower_first(&other.to_string()))
         }
     };
@@ -133,7 +144,8 @@ pub(super) fn of_evaluation(
 fn innermost(error: EvalAltResult, source: String, sources: &Sources) -> (EvalAltResult, String) {
     match error {
         EvalAltResult::ErrorInFunctionCall(name, from, inner, _) => {
-            let source = sources.of_function(&name).map(ToOwned::to_owned).or(Some(from).filter(|from| !from.is_empty()));
+            let source =
+                sources.of_function(&name).map(ToOwned::to_owned).or(Some(from).filter(|from| !from.is_empty()));
             innermost(*inner, source.unwrap_or_default(), sources)
         }
         EvalAltResult::ErrorInModule(name, inner, _) => innermost(*inner, name, sources),
@@ -151,12 +163,16 @@ pub(super) fn of_helper(error: HelperError) -> Failure {
 /// `signature` is the language's own, for example `shw (i64, string)`.
 fn missing_function(signature: &str, helpers: &Helpers, variables: &[String]) -> Failure {
     let (name, rest) = signature.split_once(" (").unwrap_or((signature, ""));
-    let types: Vec<&str> = rest.trim_end_matches(')').split(", ").filter(|word| !word.is_empty()).map(type_word).collect();
+    let types: Vec<&str> =
+        rest.trim_end_matches(')').split(", ").filter(|word| !word.is_empty()).map(type_word).collect();
     if let Some(helper) = helpers.get(name) {
         let spec = helper.spec();
         let most = spec.params.len();
-        return Failure::new("wrong_number", format!("`{name}` takes at most {most} argument{}, got {}", if most == 1 { "" } else { "s" }, types.len()))
-            .hint(format!("write {}", spec.signature()));
+        return Failure::new(
+            "wrong_number",
+            format!("`{name}` takes at most {most} argument{}, got {}", if most == 1 { "" } else { "s" }, types.len()),
+        )
+        .hint(format!("write {}", spec.signature()));
     }
     let is_word = name.starts_with(|first: char| first.is_alphabetic() || first == '_');
     if !is_word {
@@ -164,7 +180,10 @@ fn missing_function(signature: &str, helpers: &Helpers, variables: &[String]) ->
         return Failure::new("wrong_type", format!("`{name}` does not work on {given}"));
     }
     if let Some(field) = name.strip_prefix("get$") {
-        return Failure::new("unknown_property", format!("there is no field `{field}` on {}", types.first().unwrap_or(&"this value")));
+        return Failure::new(
+            "unknown_property",
+            format!("there is no field `{field}` on {}", types.first().unwrap_or(&"this value")),
+        );
     }
     unknown_function(name, helpers, variables)
 }
@@ -192,7 +211,12 @@ fn unknown_variable(name: &str, helpers: &Helpers, variables: &[String]) -> Fail
 
 fn nearest_name(name: &str, helpers: &Helpers, variables: &[String]) -> Option<String> {
     const OURS: &[&str] = &["help", "session", "exit", "sleep", "print"];
-    let mut names: Vec<&str> = helpers.keys().map(String::as_str).chain(OURS.iter().copied()).chain(variables.iter().map(String::as_str)).collect();
+    let mut names: Vec<&str> = helpers
+        .keys()
+        .map(String::as_str)
+        .chain(OURS.iter().copied())
+        .chain(variables.iter().map(String::as_str))
+        .collect();
     names.sort_unstable();
     nearest(name, names.into_iter()).map(ToOwned::to_owned)
 }

@@ -159,7 +159,11 @@ impl State {
             Job::Call { helper, args } => self.call(run, &helper, args),
         });
         let result = std::panic::catch_unwind(evaluate).unwrap_or_else(|_| {
-            Err((Status::Error, Failure::new("internal", "the interpreter failed on this input").hint("the session goes on; please report it")))
+            Err((
+                Status::Error,
+                Failure::new("internal", "the interpreter failed on this input")
+                    .hint("the session goes on; please report it"),
+            ))
         });
         let mut evaluated = run.finish(result);
         if let Some(failure) = &mut evaluated.failure {
@@ -187,7 +191,8 @@ impl State {
         let result = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole);
         self.scope = self.scope.clone_visible();
         if result.is_ok() {
-            self.imports.extend(ast.statements().iter().filter(|statement| matches!(statement, Stmt::Import(..))).cloned());
+            self.imports
+                .extend(ast.statements().iter().filter(|statement| matches!(statement, Stmt::Import(..))).cloned());
             self.functions = library.clone_functions_only();
         }
         match result {
@@ -197,6 +202,10 @@ impl State {
     }
 
     fn call(&self, run: &Run, helper: &str, args: Arguments) -> Result<Value, (Status, Failure)> {
+        if helper == "help" {
+            self.stage.show_help(args.positional.first().and_then(Value::as_str));
+            return Ok(Value::Null);
+        }
         let Some(callable) = self.stage.helpers.get(helper) else {
             return Err((Status::Error, failure::unknown_function(helper, &self.stage.helpers, &[])));
         };
@@ -237,7 +246,8 @@ impl State {
         const OURS: &[&str] = &["help", "session", "exit", "sleep", "print", "debug"];
         for function in ast.iter_functions() {
             if self.stage.helpers.contains_key(function.name) || OURS.contains(&function.name) {
-                let message = format!("`{}` is a helper of this shell: a function can not have its name", function.name);
+                let message =
+                    format!("`{}` is a helper of this shell: a function can not have its name", function.name);
                 return Err(Failure::new("shadowing", message).hint("give the function another name"));
             }
         }
@@ -246,7 +256,9 @@ impl State {
 
     fn variables(&self) -> Vec<String> {
         let mut names: Vec<String> = self.scope.iter().map(|(name, ..)| name.to_owned()).collect();
-        names.extend(self.functions.iter_functions().filter(|f| !f.name.starts_with("anon$")).map(|f| f.name.to_owned()));
+        names.extend(
+            self.functions.iter_functions().filter(|f| !f.name.starts_with("anon$")).map(|f| f.name.to_owned()),
+        );
         names.sort_unstable();
         names.dedup();
         names

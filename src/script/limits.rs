@@ -38,13 +38,17 @@ pub(super) fn exceeded(run: &Run) -> bool {
     }
     let operations = run.operations.fetch_add(1, Ordering::Relaxed);
     if operations > OPERATIONS {
-        run.stop(Status::Error, Failure::new("limit", format!("stopped after {OPERATIONS} operations")).hint("do less in one command"));
+        run.stop(
+            Status::Error,
+            Failure::new("limit", format!("stopped after {OPERATIONS} operations")).hint("do less in one command"),
+        );
         return true;
     }
     if operations.is_multiple_of(MEMORY_INTERVAL) && added_memory() > MEMORY_BYTES {
         run.stop(
             Status::Error,
-            Failure::new("limit", format!("stopped: the command uses more than {} MiB of memory", MEMORY_BYTES >> 20)).hint("work on fewer records at once"),
+            Failure::new("limit", format!("stopped: the command uses more than {} MiB of memory", MEMORY_BYTES >> 20))
+                .hint("work on fewer records at once"),
         );
         return true;
     }

@@ -55,7 +55,7 @@ pub(super) fn bare(stage: &Stage, name: &str) -> Option<Returned> {
             Some(Ok(Dynamic::UNIT))
         }
         "session" => Some(Ok(value::from_json(stage.session(), &stage.orders))),
-        "exit" => Some(exit(stage, &Dynamic::from(0_i64))),
+        "exit" | "quit" => Some(exit(stage, &Dynamic::from(0_i64))),
         _ => None,
     }
 }

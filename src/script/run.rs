@@ -252,7 +252,8 @@ impl Run {
                 self.state().done.insert(call, result);
             }
             FromHelper::Callback { answer, .. } => {
-                let _ = answer.send(Err(HelperError::new("cancelled", "the command that this function belongs to is over")));
+                let _ = answer
+                    .send(Err(HelperError::new("cancelled", "the command that this function belongs to is over")));
             }
         }
     }

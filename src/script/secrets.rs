@@ -8,7 +8,11 @@ use rhai::{Engine, Position, Token};
 use crate::{helper::Callable, spec::Spec};
 
 /// Byte ranges of secret arguments, in order.
-pub(crate) fn secret_spans(engine: &Engine, text: &str, helpers: &HashMap<String, Arc<dyn Callable>>) -> Vec<Range<usize>> {
+pub(crate) fn secret_spans(
+    engine: &Engine,
+    text: &str,
+    helpers: &HashMap<String, Arc<dyn Callable>>,
+) -> Vec<Range<usize>> {
     let secretive = |name: &str| helpers.get(name).map(|helper| &**helper.spec()).filter(|spec| has_secret(spec));
     if !helpers.values().any(|helper| has_secret(helper.spec()) && text.contains(helper.spec().name.as_ref())) {
         return Vec::new();
@@ -84,7 +88,8 @@ fn argument_spans(spec: &Spec, argument: usize, tokens: &[(Token, usize)], end: 
     if matches!(first, Token::MapStart) {
         return named_spans(spec, positional, tokens, end);
     }
-    if positional && tokens.iter().any(|(token, _)| is_literal(token)) { vec![*start..end] } else { Vec::new() }
+    let is_secret = positional && tokens.iter().any(|(token, _)| is_literal(token));
+    is_secret.then_some(*start..end).into_iter().collect()
 }
 
 /// The values of secret names in `#{…}`.
@@ -98,7 +103,9 @@ fn named_spans(spec: &Spec, all: bool, tokens: &[(Token, usize)], end: usize) ->
             Token::RightBrace | Token::RightParen | Token::RightBracket => depth = depth.saturating_sub(1),
             _ => {}
         }
-        let ends = matches!(token, Token::Comma) && depth == 1 || depth == 0 && index > 0 || matches!(token, Token::LexError(_) | Token::EOF);
+        let ends = matches!(token, Token::Comma) && depth == 1
+            || depth == 0 && index > 0
+            || matches!(token, Token::LexError(_) | Token::EOF);
         if ends {
             if let Some(from) = secret_from.take() {
                 let stop = if matches!(token, Token::LexError(_) | Token::EOF) { end } else { *at };

@@ -38,9 +38,17 @@ fn is_at_end(text: &str, error: &ParseError) -> bool {
         return opens_back_quote(text, error.1);
     }
     let (Some(line), column) = (error.1.line(), error.1.position().unwrap_or(0)) else { return true };
-    let rest: String = text.lines().skip(line - 1).enumerate().flat_map(|(index, line)| {
-        line.chars().skip(if index == 0 { column.saturating_sub(1) } else { 0 }).chain(std::iter::once('\n')).collect::<Vec<_>>()
-    }).collect();
+    let rest: String = text
+        .lines()
+        .skip(line - 1)
+        .enumerate()
+        .flat_map(|(index, line)| {
+            line.chars()
+                .skip(if index == 0 { column.saturating_sub(1) } else { 0 })
+                .chain(std::iter::once('\n'))
+                .collect::<Vec<_>>()
+        })
+        .collect();
     rest.trim().is_empty()
 }
 

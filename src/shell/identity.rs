@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use jiff::{SignedDuration, Timestamp};
-use nix::unistd::{User as Account, getppid, geteuid, gethostname, ttyname};
+use nix::unistd::{User as Account, geteuid, gethostname, getppid, ttyname};
 
 use crate::event::{Actor, ActorFacts, ActorKind, Environment, User};
 
@@ -17,7 +17,8 @@ impl Actor {
             Some(account) => (account.name, account.dir.to_string_lossy().into_owned()),
             None => (uid.to_string(), "/".to_owned()),
         };
-        let at_terminal = std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
+        let at_terminal =
+            std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
         let said = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty() && value.len() <= 200);
         Self {
             user: User { username, home, uid: Some(uid.as_raw()) },
@@ -27,7 +28,9 @@ impl Actor {
                 sudo_user: said("SUDO_USER"),
                 ssh_client: said("SSH_CLIENT"),
                 tty: ttyname(std::io::stdin()).ok().map(|path| path.to_string_lossy().into_owned()),
-                parent: std::fs::read_to_string(format!("/proc/{}/comm", getppid())).ok().map(|name| name.trim().to_owned()),
+                parent: std::fs::read_to_string(format!("/proc/{}/comm", getppid()))
+                    .ok()
+                    .map(|name| name.trim().to_owned()),
             },
         }
     }
@@ -43,7 +46,11 @@ impl Actor {
 }
 
 pub(super) fn hostname() -> String {
-    gethostname().ok().and_then(|name| name.into_string().ok()).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+    gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "unknown".to_owned())
 }
 
 pub(super) fn machine_id() -> Option<String> {

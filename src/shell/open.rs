@@ -21,7 +21,7 @@ use super::{AdminShell, Shell, identity};
 use crate::{
     Result,
     config::Config,
-    event::{Actor, EndReason, EventKind, Mode, SessionEnd, SessionId, SessionStart},
+    event::{Actor, EndReason, EventKind, Invalid, Mode, SessionEnd, SessionId, SessionStart},
     helper::{CallCx, Cx, SessionInfo, bind},
     journal::{Journal, JournalError, SqliteJournal, Stream},
     policy::{Policies, Policy, ReadOnly, Request, Verdict},
@@ -63,7 +63,10 @@ impl<S: AdminShell> Hooks for ComponentHooks<S> {
 
 /// A hook that panics has failed: the record goes on.
 async fn caught<T>(hook: impl Future<Output = Result<T>>) -> Result<T> {
-    AssertUnwindSafe(hook).catch_unwind().await.unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked; the log says where")))
+    AssertUnwindSafe(hook)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked; the log says where")))
 }
 
 struct Shared(Arc<dyn Policy>);
@@ -115,8 +118,8 @@ impl<S: AdminShell> Shell<S> {
             redactor.clone(),
             Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() },
             settings.database.clone(),
-            opener(settings.database.clone()),
-            &start::<S>(&info),
+            self.opener(settings.database.clone()),
+            &start::<S>(&info)?,
             info.since,
         ));
         let runtime = tokio::runtime::Handle::current();
@@ -135,12 +138,12 @@ impl<S: AdminShell> Shell<S> {
             standing_answer: settings.reason.clone().filter(|_| settings.yes),
         });
         let registry = Arc::new(registry);
-        let helpers = entries.iter().map(|entry| bind(Arc::clone(entry), &self.shell)).collect();
+        let callables: Vec<_> = entries.iter().map(|entry| bind(Arc::clone(entry), &self.shell)).collect();
         // Weak: the engine's functions reach the session that owns the engine.
         let status = Arc::new(OnceLock::<WeakSession>::new());
         let (shown, about) = (Arc::clone(&registry), Arc::clone(&status));
         let interpreter = Interpreter::start(
-            helpers,
+            callables.clone(),
             Box::new(move |name| repl::help_text(&shown, name)),
             Box::new(move || session_record(&about)),
             self.scripts.clone(),
@@ -162,7 +165,8 @@ impl<S: AdminShell> Shell<S> {
             registry,
             hooks: Arc::new(ComponentHooks(cx.clone())),
             when_unrecorded: self.when_unrecorded,
-            completer: Box::new(repl::complete_line),
+            completer: Box::new(repl::Completion),
+            helpers: callables,
             opened: Instant::now(),
             commands: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -172,6 +176,22 @@ impl<S: AdminShell> Shell<S> {
         });
         let _ = status.set(session.downgrade());
         Ok(Opened { session, cx })
+    }
+
+    #[cfg(not(feature = "testing"))]
+    fn opener(&self, database: PathBuf) -> OpenJournal {
+        opener(database)
+    }
+
+    /// The journal, which fails when a test wants it to.
+    #[cfg(feature = "testing")]
+    fn opener(&self, database: PathBuf) -> OpenJournal {
+        let Some(faults) = self.faults.clone() else { return opener(database) };
+        let open = opener(database);
+        Box::new(move || {
+            let (opening, faults) = (open(), faults.clone());
+            Box::pin(async move { Ok(faults.around(opening.await?)) })
+        })
     }
 }
 
@@ -203,7 +223,8 @@ pub(crate) async fn record_failed_start<S: AdminShell>(settings: &Settings, reas
     let info = session_info::<S>(Actor::current(), settings);
     let stream = Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() };
     let (path, since) = (settings.database.clone(), info.since);
-    let recorder = Recorder::new(Redactor::default(), stream, path.clone(), opener(path), &start::<S>(&info), since);
+    let Ok(start) = start::<S>(&info) else { return };
+    let recorder = Recorder::new(Redactor::default(), stream, path.clone(), opener(path), &start, since);
     let end = SessionEnd { reason, exit_code: 1, duration_us: 0, commands: 0, failed_commands: 0 };
     if let Err(because) = recorder.outcome(EventKind::SessionEnd, &end).await {
         tracing::error!(%because, "the failed start is not recorded");
@@ -224,10 +245,10 @@ fn session_info<S: AdminShell>(actor: Actor, settings: &Settings) -> SessionInfo
     }
 }
 
-fn start<S: AdminShell>(info: &SessionInfo) -> SessionStart {
+fn start<S: AdminShell>(info: &SessionInfo) -> std::result::Result<SessionStart, Invalid> {
     let Actor { user, facts } = info.actor.clone();
     let shell_type = std::any::type_name::<S>().rsplit("::").next().unwrap_or(S::COMPONENT);
-    SessionStart {
+    let start = SessionStart {
         shell_type: shell_type.to_owned(),
         component_type: S::TYPE.to_owned(),
         component_version: S::VERSION.map(ToOwned::to_owned),
@@ -242,7 +263,8 @@ fn start<S: AdminShell>(info: &SessionInfo) -> SessionStart {
         environment: identity::environment(),
         reason: info.reason.clone(),
         metadata: Map::new(),
-    }
+    };
+    start.checked()
 }
 
 fn opener(database: PathBuf) -> OpenJournal {
@@ -281,7 +303,7 @@ fn session_record(session: &OnceLock<WeakSession>) -> Value {
         "id": info.session_id,
         "component": info.component,
         "user": info.actor.user.username,
-        "since": info.since,
+        "since": format!("{:.0}", info.since),
         "commands": inner.commands.load(Ordering::Relaxed),
         "mode": if info.read_only { "read-only" } else { "read-write" },
         "input": info.mode,

@@ -56,7 +56,12 @@ impl Outside {
 
     /// Resolves when the session has to end. Ctrl-C interrupts the command that runs, which `interrupted` then says;
     /// where none runs and nobody is at a prompt, it ends the session.
-    pub(super) async fn ends(&mut self, session: &Session, at_prompt: &AtomicBool, interrupted: &AtomicBool) -> FromOutside {
+    pub(super) async fn ends(
+        &mut self,
+        session: &Session,
+        at_prompt: &AtomicBool,
+        interrupted: &AtomicBool,
+    ) -> FromOutside {
         let Self { terminate, hangup, quit, interrupt, .. } = self;
         let interrupts = async {
             loop {

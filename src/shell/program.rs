@@ -42,7 +42,9 @@ pub fn main<S: AdminShell>(open: impl AsyncFnOnce() -> Result<Shell<S>>) -> Exit
 
 /// The same for a component with settings of its own. Each field of `C` is a flag (`--max-rows`), a variable
 /// (`GREETER_MAX_ROWS`) and a key of `greeter.toml` in the configuration directory.
-pub fn main_with<C: DeserializeOwned + JsonSchema, S: AdminShell>(open: impl AsyncFnOnce(C) -> Result<Shell<S>>) -> ExitCode {
+pub fn main_with<C: DeserializeOwned + JsonSchema, S: AdminShell>(
+    open: impl AsyncFnOnce(C) -> Result<Shell<S>>,
+) -> ExitCode {
     run::<S, C>(&flags::schema_of::<C>(), open)
 }
 
@@ -81,7 +83,11 @@ fn run<S: AdminShell, C: DeserializeOwned>(schema: &Value, open: impl AsyncFnOnc
     code
 }
 
-async fn session<S: AdminShell, C>(open: impl AsyncFnOnce(C) -> Result<Shell<S>>, own: C, options: Options) -> Result<u8> {
+async fn session<S: AdminShell, C>(
+    open: impl AsyncFnOnce(C) -> Result<Shell<S>>,
+    own: C,
+    options: Options,
+) -> Result<u8> {
     let shell = match AssertUnwindSafe(open(own)).catch_unwind().await {
         Ok(Ok(shell)) => shell,
         Ok(Err(error)) => {
@@ -106,7 +112,10 @@ fn options(flags: &Flags, database: &Path, log: Log) -> std::result::Result<Opti
             Ok(bytes) => Work::File { name: path.display().to_string(), bytes },
             Err(error) => {
                 let code = if error.kind() == std::io::ErrorKind::NotFound { 3 } else { 1 };
-                return Err((anyhow::Error::from(error).context(format!("reading the script {}", path.display())), code));
+                return Err((
+                    anyhow::Error::from(error).context(format!("reading the script {}", path.display())),
+                    code,
+                ));
             }
         },
         (None, None) if std::io::IsTerminal::is_terminal(&std::io::stdin()) => Work::Prompt,

@@ -124,7 +124,9 @@ impl<S: AdminShell> Shell<S> {
             }
         };
         if let Ok(left) = &mut left
-            && !is_prompt && left.code == 1 && interrupted.load(Ordering::Relaxed)
+            && !is_prompt
+            && left.code == 1
+            && interrupted.load(Ordering::Relaxed)
         {
             // What a program is that was stopped from its keyboard: loops of a calling script end with it.
             (left.reason, left.code) = (EndReason::Signal, 128 + 2);
@@ -205,7 +207,8 @@ async fn work<S: AdminShell>(
 
 async fn banner<S: AdminShell>(shell: &Shell<S>, opened: &Opened<S>) -> Banner {
     let session = &opened.session;
-    let adapters = tokio::time::timeout(ADAPTER_PATIENCE, AssertUnwindSafe(S::adapters(&opened.cx)).catch_unwind()).await;
+    let adapters =
+        tokio::time::timeout(ADAPTER_PATIENCE, AssertUnwindSafe(S::adapters(&opened.cx)).catch_unwind()).await;
     let adapters = match adapters {
         Ok(Ok(adapters)) => Some(adapters.into_iter().map(|adapter| (adapter.name, adapter.state)).collect()),
         Ok(Err(_)) => Some(vec![("adapters".to_owned(), "failed to say how they are".to_owned())]),

@@ -1,4 +1,10 @@
 //! The journal, through its trait.
 
 mod contract;
-mod fixture;
+mod filters;
+pub(crate) mod fixture;
+mod model;
+mod opening;
+mod retention;
+mod tampering;
+mod writing;

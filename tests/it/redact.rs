@@ -1,5 +1,12 @@
 //! The redactor against a corpus of lines, and against chance.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
 use admin_shell::redact::{MASK, Redactor, Rule};
 use proptest::prelude::*;
 
@@ -100,7 +107,8 @@ fn rules_of_a_component() {
 fn ranges_that_the_caller_knows() {
     let redactor = Redactor::default();
     let text = "unlock(\"grüße\", 7)";
-    assert_eq!(redactor.text_with_spans(text, &[8..15]).as_str(), "unlock(\"[redacted]\", 7)");
+    let argument = 8..15;
+    assert_eq!(redactor.text_with_spans(text, &[argument]).as_str(), "unlock(\"[redacted]\", 7)");
     // Inside `ü`, overlapping, out of order, and beyond the end.
     let odd = [11..12, 8..9, 8..11, 400..500, 17..usize::MAX];
     assert_eq!(redactor.text_with_spans(text, &odd).as_str(), "unlock(\"[redacted]ße\",[redacted]");
@@ -148,18 +156,36 @@ fn time_is_linear_on_hostile_text() {
         "password: |\n  ",
         "password='`\"",
         "1:AA",
+        "token=f(",
+        "token=/*",
+        "SG.",
+        "hooks.slack.com/services/",
+        "set_token(",
+        "set_token(\"",
+        "a;password=b c",
+        "password for ",
+        "IDENTIFIED BY 'a",
+        "cookie: is ",
+        "let cookie = a(",
+        "AC0",
+        "password is ",
+        "token=!",
+        "secret=new ",
+        "new ",
+        "!a ",
+        "secret: !a secret: ",
         "x=\\\\\\\"",
     ];
     for seed in seeds {
         let time = |bytes: usize| {
             let text = seed.repeat(bytes / seed.len());
-            let start = std::time::Instant::now();
-            std::hint::black_box(redactor.text(&text));
+            let start = Instant::now();
+            black_box(redactor.text(&text));
             start.elapsed()
         };
-        let (small, large) = (time(8 * 1024).max(std::time::Duration::from_micros(500)), time(128 * 1024));
-        // 16 times the text: linear is 16 times the time, quadratic 256.
-        assert!(large < small * 100, "{seed:?}: {small:?}, then {large:?}");
+        // 16 times the text: linear is 16 times the time, quadratic 256. Three attempts, for a machine that is busy.
+        let is_linear = |_| time(128 * 1024) < time(8 * 1024).max(Duration::from_micros(500)) * 100;
+        assert!((0..3).any(is_linear), "{seed:?}");
     }
 }
 

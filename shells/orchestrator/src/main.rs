@@ -1,1 +1,10 @@
-fn main() {}
+//! The program `orchestrator-shell`.
+
+use std::process::ExitCode;
+
+use admin_shell::Shell;
+use orchestrator::Orchestrator;
+
+fn main() -> ExitCode {
+    admin_shell::main(async || Ok(Shell::new(Orchestrator::new())))
+}

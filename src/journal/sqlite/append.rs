@@ -43,8 +43,8 @@ impl Transaction<'_> {
         let mut fresh = Vec::with_capacity(drafts.len());
         for draft in drafts {
             if let Some(known) = self.known.get(&draft.event_id()) {
-                let text = known.text.as_deref();
-                let stored = text.and_then(|text| Event::parse(text).ok()).ok_or_else(|| {
+                let read = || Event::parse(known.text.as_deref()?).ok();
+                let stored = known.event.clone().or_else(read).ok_or_else(|| {
                     JournalError::Damaged(format!("event {} is stored and can not be read", draft.event_id()))
                 })?;
                 events.push(stored);

@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 use super::{
-    Inner, Readers, SqliteJournal,
+    Inner, Readers, SqliteJournal, archive,
     error::{BUSY_DEADLINE, Code, code, translate},
     migrate::{self, Look},
     site::{Access, Site},
@@ -32,6 +32,9 @@ impl SqliteJournal {
             return Self::in_memory().await;
         }
         let site = Site::new(url_or_path)?;
+        if archive::is_archive(&site.path) {
+            return archived(site).await;
+        }
         site.check_file_system()?;
         match site.access()? {
             Access::Read(because) => read_only(site, because).await,
@@ -48,7 +51,6 @@ impl SqliteJournal {
     /// Like [`open`](Self::open).
     pub async fn open_existing(url_or_path: &str) -> Result<Option<Self>, JournalError> {
         let site = Site::new(url_or_path)?;
-        site.check_file_system()?;
         match std::fs::metadata(&site.path) {
             Ok(metadata) if metadata.len() > 0 => {}
             Ok(_) => return Ok(None),
@@ -73,7 +75,14 @@ impl SqliteJournal {
         };
         let writer = Arc::new(Writer::new(None, options, id.clone(), connection));
         let readers = Readers::Writer(Arc::clone(&writer));
-        Ok(Self(Arc::new(Inner { id, site: None, name: name.to_owned(), writer: Ok(writer), readers })))
+        Ok(Self(Arc::new(Inner {
+            id,
+            site: None,
+            name: name.to_owned(),
+            is_archive: false,
+            writer: Ok(writer),
+            readers,
+        })))
     }
 }
 
@@ -101,7 +110,7 @@ async fn writable(site: Site) -> Result<SqliteJournal, JournalError> {
     let writer = Arc::new(Writer::new(Some(site.clone()), options, id.clone(), connection));
     let readers = pool(common(SqliteConnectOptions::new().filename(&site.path)).pragma("query_only", "on"));
     let name = site.path.display().to_string();
-    Ok(SqliteJournal(Arc::new(Inner { id, site: Some(site), name, writer: Ok(writer), readers })))
+    Ok(SqliteJournal(Arc::new(Inner { id, site: Some(site), name, is_archive: false, writer: Ok(writer), readers })))
 }
 
 /// Opens the file without a lock when it is up to date, which it is but once in its life. `None` when it wants making.
@@ -160,7 +169,29 @@ async fn read_only(site: Site, because: String) -> Result<SqliteJournal, Journal
     let (id, options) = tried?;
     let name = site.path.display().to_string();
     let refused = JournalError::ReadOnly { path: site.path.clone(), because };
-    Ok(SqliteJournal(Arc::new(Inner { id, site: Some(site), name, writer: Err(refused), readers: pool(options) })))
+    Ok(SqliteJournal(Arc::new(Inner {
+        id,
+        site: Some(site),
+        name,
+        is_archive: false,
+        writer: Err(refused),
+        readers: pool(options),
+    })))
+}
+
+/// Opens an archive: a copy of it in memory, for reading only.
+async fn archived(site: Site) -> Result<SqliteJournal, JournalError> {
+    let loaded = archive::read(&site.path).await?;
+    let writer = Arc::clone(loaded.writer()?);
+    let because = "it is an archive".to_owned();
+    Ok(SqliteJournal(Arc::new(Inner {
+        id: loaded.id().clone(),
+        name: site.path.display().to_string(),
+        is_archive: true,
+        writer: Err(JournalError::ReadOnly { path: site.path.clone(), because }),
+        site: Some(site),
+        readers: Readers::Writer(writer),
+    })))
 }
 
 async fn look_once(options: &SqliteConnectOptions, site: &Site) -> Result<JournalId, JournalError> {

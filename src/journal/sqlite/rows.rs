@@ -1,14 +1,20 @@
 //! The tables' rows: how they are read and written. No rule lives here.
 
+use std::collections::{BTreeMap, HashMap};
+
 use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{script::Script, transaction::Known};
+use super::{
+    script::{Script, Shape},
+    transaction::Known,
+};
 use crate::{
     event::{Event, Hash, Observation},
     journal::{
         JournalError,
         projection::{Change, Counters, Picture, Span, State, Totals, duration_class},
+        replay::Command,
     },
 };
 
@@ -72,6 +78,22 @@ impl Loaded {
             facts: None,
             said,
         }
+    }
+
+    /// As it is once its changes are committed.
+    pub(super) fn settled(mut self) -> Self {
+        self.is_new = false;
+        self.changed = false;
+        self.has_session = self.picture.is_some();
+        self.span_before = self.picture.as_ref().map(|picture| picture.span.clone());
+        self.totals_before = self.picture.as_ref().map(|picture| (picture.day(), picture.totals()));
+        self.facts = None;
+        self
+    }
+
+    /// Whether its rows must be written.
+    pub(super) fn has_changed(&self) -> bool {
+        self.changed
     }
 
     /// Moves the head to an event and draws it.
@@ -180,12 +202,12 @@ pub(super) fn loaded(row: &SqliteRow) -> Result<(String, Loaded), JournalError> 
     Ok((name, loaded))
 }
 
-pub(super) const KNOWN_COLUMNS: usize = 4;
+pub(super) const KNOWN_COLUMNS: usize = 3;
 
 pub(super) fn select_known(script: &mut Script, ids: &[Uuid]) {
     for ids in ids.chunks(512) {
         let places = places(ids.len());
-        script.add(&format!("SELECT event_id, hash, stream, text FROM events WHERE event_id IN ({})", marks(places)));
+        script.add(&format!("SELECT event_id, hash, text FROM events WHERE event_id IN ({})", marks(places)));
         for at in 0..places {
             script.bind(ids.get(at).map(|id| id.as_bytes().as_slice()));
         }
@@ -195,17 +217,28 @@ pub(super) fn select_known(script: &mut Script, ids: &[Uuid]) {
 /// Reads a row of [`select_known`].
 pub(super) fn known(row: &SqliteRow) -> Result<(Uuid, Known), JournalError> {
     let id = uuid(row, 0)?;
-    Ok((id, Known { hash: hash(row, 1)?, stream: row.get(2), text: row.get(3) }))
+    Ok((id, Known { hash: hash(row, 1)?, text: row.get(2), event: None }))
 }
 
-pub(super) fn insert_events(script: &mut Script, rows: &[EventRow], now_us: i64) {
+/// The next chunk of some rows, of few different lengths so that its statement is found in the cache.
+fn chunk<'r, T>(shape: Shape, rows: &mut &'r [T]) -> &'r [T] {
+    let length = match shape {
+        Shape::One => 1,
+        Shape::Many => [16, 8, 4, 2, 1].into_iter().find(|length| *length <= rows.len()).unwrap_or(1),
+    };
+    let (chunk, rest) = rows.split_at(length.min(rows.len()));
+    *rows = rest;
+    chunk
+}
+
+pub(super) fn insert_events(scripts: &mut Vec<Script>, shape: Shape, rows: &[EventRow], now_us: i64) {
     const SQL: &str =
         "INSERT INTO events (position, event_id, stream, seq, type, time_us, recorded_us, hash, link, text) VALUES ";
     let mut rest = rows;
     while !rest.is_empty() {
-        // Of few lengths, so that the statements are found in the cache.
-        let (rows, more) = rest.split_at(if rest.len() >= 16 { 16 } else { 1 });
-        rest = more;
+        let rows = chunk(shape, &mut rest);
+        shape.begin(scripts);
+        let script = shape.last(scripts);
         script.add(&format!("{SQL}{}", vec!["(?,?,?,?,?,?,?,?,?,?)"; rows.len()].join(",")));
         for EventRow { position, stream, link, event } in rows {
             let seq = i64::try_from(event.seq()).unwrap_or(i64::MAX);
@@ -216,30 +249,69 @@ pub(super) fn insert_events(script: &mut Script, rows: &[EventRow], now_us: i64)
     }
 }
 
-pub(super) fn write_change(script: &mut Script, position: i64, stream: i64, time_us: i64, change: Change) {
-    match change {
-        Change::Facts(_) => {}
-        Change::Started { command, input } => {
-            script.add("INSERT INTO commands (position, stream, command, start_us, input) VALUES (?,?,?,?,?)");
-            script.bind(position).bind(stream).bind(command).bind(time_us).bind(input);
-        }
-        Change::Finished { command, at, status, duration_us, error } => {
-            const SQL: &str = "UPDATE commands SET status = ?, duration_us = ?, error = ? WHERE position = ";
-            match at {
-                Some(_) => script.add(&format!("{SQL}?")),
-                // Not the last one that was started: found by way of its session's events.
-                None => script.add(&format!(
-                    "{SQL}(SELECT c.position FROM events e JOIN commands c ON c.position = e.position \
-                     WHERE e.stream = ? AND c.command = ? AND e.position < ? ORDER BY e.seq DESC LIMIT 1)"
-                )),
-            };
-            script.bind(status).bind(duration_us).bind(error);
-            match at {
-                Some(at) => script.bind(at),
-                None => script.bind(stream).bind(command).bind(position),
-            };
+/// A change, with the position, stream and time of the event that made it.
+pub(super) type Waiting = (i64, i64, i64, Change);
+
+/// Writes changes of commands. A command that starts and ends among them is one row, written once.
+pub(super) fn write_changes(scripts: &mut Vec<Script>, shape: Shape, changes: Vec<Waiting>) {
+    let mut started: Vec<(i64, Command)> = Vec::new();
+    let mut places: HashMap<i64, usize> = HashMap::new();
+    let mut finished = Vec::new();
+    for (position, stream, time_us, change) in changes {
+        match change {
+            Change::Facts(_) => {}
+            Change::Started { command, input } => {
+                places.insert(position, started.len());
+                let (status, duration_us, error) = (None, None, None);
+                let row = Command { position, command, start_us: time_us, input, status, duration_us, error };
+                started.push((stream, row));
+            }
+            Change::Finished { at: Some(at), status, duration_us, error, .. } if places.contains_key(&at) => {
+                let (_, row) = &mut started[places[&at]];
+                (row.status, row.duration_us, row.error) = (Some(status), duration_us, error);
+            }
+            change @ Change::Finished { .. } => finished.push((position, stream, change)),
         }
     }
+    let mut rest = started.as_slice();
+    while !rest.is_empty() {
+        let rows = chunk(shape, &mut rest);
+        shape.begin(scripts);
+        insert_commands(shape.last(scripts), rows);
+    }
+    for (position, stream, change) in finished {
+        shape.begin(scripts);
+        finish_command(shape.last(scripts), position, stream, change);
+    }
+}
+
+/// Inserts commands of streams.
+pub(super) fn insert_commands(script: &mut Script, rows: &[(i64, Command)]) {
+    const SQL: &str =
+        "INSERT INTO commands (position, stream, command, start_us, input, status, duration_us, error) VALUES ";
+    script.add(&format!("{SQL}{}", vec!["(?,?,?,?,?,?,?,?)"; rows.len()].join(",")));
+    for (stream, row) in rows {
+        script.bind(row.position).bind(stream).bind(row.command).bind(row.start_us).bind(row.input.as_deref());
+        script.bind(row.status.as_deref()).bind(row.duration_us).bind(row.error.as_deref());
+    }
+}
+
+fn finish_command(script: &mut Script, position: i64, stream: i64, change: Change) {
+    const SQL: &str = "UPDATE commands SET status = ?, duration_us = ?, error = ? WHERE position = ";
+    let Change::Finished { command, at, status, duration_us, error } = change else { return };
+    match at {
+        Some(_) => script.add(&format!("{SQL}?")),
+        // Not the last one that was started: found by way of its session's events.
+        None => script.add(&format!(
+            "{SQL}(SELECT c.position FROM events e JOIN commands c ON c.position = e.position \
+             WHERE e.stream = ? AND c.command = ? AND e.position < ? ORDER BY e.seq DESC LIMIT 1)"
+        )),
+    };
+    script.bind(status).bind(duration_us).bind(error);
+    match at {
+        Some(at) => script.bind(at),
+        None => script.bind(stream).bind(command).bind(position),
+    };
 }
 
 pub(super) fn insert_observation(script: &mut Script, position: i64, observation: &Observation, time_us: i64) {
@@ -248,11 +320,11 @@ pub(super) fn insert_observation(script: &mut Script, position: i64, observation
     script.bind(position).bind(about.as_str()).bind(observation.what.as_str()).bind(time_us);
 }
 
-/// Writes what a transaction has changed of a stream: its row, its session's row, the sums of its day.
-pub(super) fn write_stream(script: &mut Script, name: &str, loaded: &Loaded) {
-    if !loaded.changed {
-        return;
-    }
+/// Differences to the sums, by day and component.
+pub(super) type Differences = BTreeMap<(i64, String), Totals>;
+
+/// Writes what a transaction has changed of a stream: its row, its session's row; and adds to the sums of its day.
+pub(super) fn write_stream(script: &mut Script, name: &str, loaded: &Loaded, sums: &mut Differences) {
     let counters = loaded.picture.as_ref().map(|picture| picture.counters).unwrap_or_default();
     let running = loaded.picture.as_ref().and_then(|picture| picture.running);
     let last_us = loaded.picture.as_ref().map_or(loaded.heard_us, |picture| picture.last_us);
@@ -279,14 +351,14 @@ pub(super) fn write_stream(script: &mut Script, name: &str, loaded: &Loaded) {
     }
     if let Some(picture) = &loaded.picture {
         write_session(script, name, loaded, picture);
-        write_totals(script, loaded.totals_before, picture);
+        add_difference(sums, loaded.totals_before, picture);
     }
 }
 
 fn write_session(script: &mut Script, name: &str, loaded: &Loaded, picture: &Picture) {
     if !loaded.has_session {
         let facts = loaded.facts.as_deref().cloned().unwrap_or_default();
-        insert_session(script, "sessions", loaded.id, name, picture, &facts);
+        insert_session(script, loaded.id, name, picture, &facts);
         return;
     }
     if loaded.span_before.as_ref() != Some(&picture.span) {
@@ -301,26 +373,25 @@ fn write_session(script: &mut Script, name: &str, loaded: &Loaded, picture: &Pic
     }
     if let Some(facts) = &loaded.facts {
         script.add("DELETE FROM sessions WHERE stream = ?").bind(loaded.id);
-        insert_session(script, "sessions", loaded.id, name, picture, facts);
+        insert_session(script, loaded.id, name, picture, facts);
     }
 }
 
-/// Inserts a session's row into `sessions`, or into a table of the same columns.
+/// Inserts a session's row.
 pub(super) fn insert_session(
     script: &mut Script,
-    table: &str,
     stream: i64,
     name: &str,
     picture: &Picture,
     facts: &crate::journal::projection::Facts,
 ) {
     let span = &picture.span;
-    script.add(&format!(
-        "INSERT INTO {table} (stream, session_id, component, order_us, start_us, end_us, duration_us, duration_class, \
+    script.add(
+        "INSERT INTO sessions (stream, session_id, component, order_us, start_us, end_us, duration_us, duration_class, \
          status, end_reason, own_end, inferred, component_type, component_version, shell_type, mode, pid, username, \
          home, uid, actor_kind, verified, hostname, platform, runtime, python_version, working_directory, reason, \
-         metadata) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-    ));
+         metadata) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    );
     script.bind(stream).bind(name).bind(picture.component.as_str()).bind(span.order_us).bind(span.start_us);
     script.bind(span.end_us).bind(span.duration_us).bind(span.duration_us.map(duration_class));
     script.bind(span.state.as_str()).bind(span.end_reason.as_deref()).bind(span.own_end).bind(span.inferred);
@@ -332,20 +403,20 @@ pub(super) fn insert_session(
     script.bind(facts.working_directory.as_deref()).bind(facts.reason.as_deref()).bind(facts.metadata.as_deref());
 }
 
-fn write_totals(script: &mut Script, before: Option<(i64, Totals)>, picture: &Picture) {
-    let (day, now) = (picture.day(), picture.totals());
-    let before = match before {
-        // It moves to another day: taken out of the old one whole.
-        Some((old_day, totals)) if old_day != day => {
-            add_totals(script, "rollups", old_day, &picture.component, &Totals::default().zip(totals, |a, b| a - b));
-            Totals::default()
-        }
-        Some((_, totals)) => totals,
-        None => Totals::default(),
+/// Adds what a session's totals have changed by.
+pub(super) fn add_difference(sums: &mut Differences, before: Option<(i64, Totals)>, picture: &Picture) {
+    let mut add = |day: i64, totals: Totals, sign: i64| {
+        let sum = sums.entry((day, picture.component.clone())).or_default();
+        *sum = sum.zip(totals, |a, b| a + sign * b);
     };
-    if now != before {
-        add_totals(script, "rollups", day, &picture.component, &now.zip(before, |a, b| a - b));
+    let now = (picture.day(), picture.totals());
+    if before == Some(now) {
+        return;
     }
+    if let Some((day, totals)) = before {
+        add(day, totals, -1);
+    }
+    add(now.0, now.1, 1);
 }
 
 /// Adds to the sums of a day, in `rollups` or `rollups_base`.

@@ -63,3 +63,29 @@ impl Script {
         }
     }
 }
+
+/// How much goes into one script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Everything: one trip.
+    One,
+    /// One statement or a few that always stand together: many trips, and every script is found in the cache.
+    Many,
+}
+
+impl Shape {
+    /// Begins another script where the shape asks for it.
+    pub(super) fn begin(self, scripts: &mut Vec<Script>) {
+        if self == Self::Many && scripts.last().is_none_or(|script| script.len() > 0) {
+            scripts.push(Script::default());
+        }
+    }
+
+    /// The script to add to.
+    pub(super) fn last(self, scripts: &mut Vec<Script>) -> &mut Script {
+        if scripts.is_empty() {
+            scripts.push(Script::default());
+        }
+        scripts.last_mut().expect("there is one now")
+    }
+}

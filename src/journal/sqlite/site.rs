@@ -136,6 +136,8 @@ impl Site {
     }
 
     /// Free bytes where the journal lies.
+    // The types of these numbers differ between platforms.
+    #[allow(clippy::useless_conversion)]
     pub(super) fn free_bytes(&self) -> Option<u64> {
         let stat = nix::sys::statvfs::statvfs(self.existing_ancestor()).ok()?;
         Some(u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())))
@@ -179,6 +181,8 @@ impl Site {
 
 /// The name of the network file system that a path is on.
 #[cfg(target_os = "linux")]
+// The type of the number differs between architectures.
+#[allow(clippy::useless_conversion)]
 fn network_file_system(path: &Path) -> Option<&'static str> {
     use nix::sys::statfs;
     const CIFS: i64 = 0xff53_4d42;

@@ -13,6 +13,9 @@ use super::{
 };
 use crate::journal::JournalError;
 
+/// Turns that a search spends on the text index.
+const TURNS: usize = 4;
+
 /// Which sessions have a command with the text.
 pub(super) enum Found {
     /// These streams.
@@ -31,17 +34,28 @@ pub(super) async fn find(journal: &SqliteJournal, text: &str, few: i64) -> Resul
         ),
         matches.values.clone(),
     );
-    if text.chars().count() < 3 {
-        return Ok(Found::TooMany(common));
+    if let Ok(writer) = journal.writer()
+        && has_backlog(journal).await?
+    {
+        // Short-lived programs leave their commands to whoever searches next. What is not done in its turns is searched
+        // row by row, and so is everything when the index can not be written now.
+        if let Err(error) = writer.fill_text(Some(TURNS)).await {
+            tracing::debug!(%error, "the text index is filled later");
+        }
     }
     let mut script = Script::default();
-    script.add(&format!(
-        "SELECT stream FROM commands WHERE position IN \
-         (SELECT rowid FROM command_text WHERE {0} LIMIT {few}) UNION ALL SELECT stream FROM commands \
-         WHERE position > (SELECT text_position FROM journal) AND {0} LIMIT {few}",
-        matches.sql
-    ));
-    bind(&mut script, &matches.values);
+    if text.chars().count() < 3 {
+        // Nothing so short is in the index: the commands are tried one by one, which stops soon when it is common.
+        script.add(&format!("SELECT stream FROM commands WHERE {} ORDER BY position DESC LIMIT {few}", matches.sql));
+    } else {
+        script.add(&format!(
+            "SELECT stream FROM commands WHERE position IN \
+             (SELECT rowid FROM command_text WHERE {0} LIMIT {few}) UNION ALL SELECT stream FROM commands \
+             WHERE position > (SELECT text_position FROM journal) AND {0} LIMIT {few}",
+            matches.sql
+        ));
+        bind(&mut script, &matches.values);
+    }
     bind(&mut script, &matches.values);
     let rows = journal.rows(script).await?;
     if i64::try_from(rows.len()).unwrap_or(i64::MAX) >= few {
@@ -51,6 +65,12 @@ pub(super) async fn find(journal: &SqliteJournal, text: &str, few: i64) -> Resul
     streams.sort_unstable();
     streams.dedup();
     Ok(Found::Streams(streams))
+}
+
+async fn has_backlog(journal: &SqliteJournal) -> Result<bool, JournalError> {
+    let mut script = Script::default();
+    script.add("SELECT 1 FROM commands WHERE position > (SELECT text_position FROM journal) LIMIT 1 OFFSET 500");
+    Ok(!journal.rows(script).await?.is_empty())
 }
 
 /// `LIKE` without `ESCAPE`, which is what the index understands: its two special characters stand for any one character

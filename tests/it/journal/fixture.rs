@@ -77,7 +77,7 @@ pub(crate) fn command_end(time: Timestamp, command: u64, status: Status) -> Draf
         error,
         reads: Default::default(),
         output_bytes: 12,
-        output_digest: "sha256:00".into(),
+        output_digest: admin_shell::event::Hash::of(b"").to_string(),
         notes: Vec::new(),
     };
     draft(EventKind::CommandEnd, time, &body)

@@ -1,0 +1,256 @@
+//! Streams in pages: their rows, their events and what the projection says of them, read together.
+//!
+//! Verifying and rebuilding both go through the journal this way, in the order of `streams.id`, so that neither needs
+//! memory for more than a page.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use uuid::Uuid;
+
+use super::{
+    rows::{hash, optional_hash, uuid},
+    script::{Script, Stopped},
+};
+use crate::{
+    event::{EventKind, Hash},
+    journal::{
+        JournalError,
+        projection::{Counters, Facts, Picture, Span, State, duration_class},
+        replay::{Command, Drawn, Line},
+    },
+};
+
+/// A row of `streams`.
+pub(super) struct StreamRow {
+    pub id: i64,
+    pub name: String,
+    pub component: String,
+    pub pruned: bool,
+    pub base: i64,
+    pub base_hash: Option<Hash>,
+    pub next_seq: i64,
+    pub head_hash: Option<Hash>,
+    pub head_position: i64,
+    pub counters: Counters,
+    pub last_us: i64,
+    pub running: Option<(i64, i64)>,
+}
+
+impl StreamRow {
+    pub(super) fn is_session(&self) -> bool {
+        self.name.starts_with("sess_")
+    }
+}
+
+/// A row of `events`.
+pub(super) struct StoredEvent {
+    pub position: i64,
+    pub event_id: Uuid,
+    pub seq: i64,
+    pub kind: String,
+    pub time_us: i64,
+    pub hash: Hash,
+    pub residue: Option<String>,
+    pub text: Option<String>,
+}
+
+impl StoredEvent {
+    /// The event as drawing it needs, from its text as it stands.
+    pub(super) fn line(&self) -> Line {
+        let stored = self.text.as_deref().or(self.residue.as_deref()).unwrap_or("null");
+        let mut whole: Value = serde_json::from_str(stored).unwrap_or_default();
+        let body = if self.text.is_some() { whole.get_mut("body").map(Value::take).unwrap_or_default() } else { whole };
+        Line { position: self.position, kind: EventKind::from(self.kind.clone()), time_us: self.time_us, body }
+    }
+}
+
+/// A row of `sessions`, and whether what is derived inside the row is right.
+pub(super) struct SessionRow {
+    pub name: String,
+    pub component: String,
+    pub span: Span,
+    pub facts: Facts,
+    pub class_is_right: bool,
+}
+
+/// Some streams in a row.
+#[derive(Default)]
+pub(super) struct StreamPage {
+    pub streams: Vec<StreamRow>,
+    pub events: HashMap<i64, Vec<StoredEvent>>,
+    pub sessions: HashMap<i64, SessionRow>,
+    /// By stream, in the order of their positions.
+    pub commands: HashMap<i64, Vec<Command>>,
+}
+
+impl StreamPage {
+    /// Reads the streams whose ids are in a range.
+    pub(super) async fn read(connection: &mut SqliteConnection, from: i64, to: i64) -> Result<Self, Stopped> {
+        let mut script = Script::default();
+        script
+            .add(
+                "SELECT id, name, component, pruned, base, base_hash, next_seq, head_hash, head_position, commands, \
+                 outcomes, failed, writes, destroys, last_us, running, running_position FROM streams \
+                 WHERE id BETWEEN ? AND ? ORDER BY id",
+            )
+            .bind(from)
+            .bind(to);
+        script
+            .add(
+                "SELECT stream, position, event_id, seq, type, time_us, hash, residue, text FROM events \
+                 INDEXED BY events_by_seq WHERE stream BETWEEN ? AND ? ORDER BY stream, seq",
+            )
+            .bind(from)
+            .bind(to);
+        script
+            .add(
+                "SELECT stream, session_id, component, order_us, start_us, end_us, duration_us, duration_class, \
+                 status, end_reason, own_end, inferred, component_type, component_version, shell_type, mode, pid, \
+                 username, home, uid, actor_kind, verified, hostname, platform, runtime, python_version, \
+                 working_directory, reason, metadata FROM sessions WHERE stream BETWEEN ? AND ?",
+            )
+            .bind(from)
+            .bind(to);
+        script
+            .add(
+                "SELECT e.stream, c.position, c.command, c.start_us, c.input, c.status, c.duration_us, c.error, \
+                 c.stream FROM events e INDEXED BY events_by_seq CROSS JOIN commands c ON c.position = e.position \
+                 WHERE e.stream BETWEEN ? AND ? ORDER BY e.stream, c.position",
+            )
+            .bind(from)
+            .bind(to);
+        let answers = script.run(connection).await?;
+        Self::decode(&answers).map_err(|error| Stopped { done: 0, error: sqlx::Error::Protocol(error.to_string()) })
+    }
+
+    fn decode(answers: &[Vec<SqliteRow>]) -> Result<Self, JournalError> {
+        let mut page = Self::default();
+        let [streams, events, sessions, commands] = answers else { return Ok(page) };
+        for row in streams {
+            page.streams.push(stream(row)?);
+        }
+        for row in events {
+            page.events.entry(row.get(0)).or_default().push(event(row)?);
+        }
+        for row in sessions {
+            page.sessions.insert(row.get(0), session(row));
+        }
+        for row in commands {
+            page.commands.entry(row.get(0)).or_default().push(command(row));
+        }
+        Ok(page)
+    }
+
+    /// What the projection says of a stream, in the form that drawing it gives.
+    pub(super) fn projected(&self, stream: &StreamRow) -> Option<Drawn> {
+        let session = self.sessions.get(&stream.id)?;
+        if session.name != stream.name || !session.class_is_right {
+            return None;
+        }
+        let picture = Picture {
+            component: session.component.clone(),
+            span: session.span.clone(),
+            counters: stream.counters,
+            last_us: stream.last_us,
+            running: stream.running,
+        };
+        let commands = self.commands.get(&stream.id).cloned().unwrap_or_default();
+        Some(Drawn { picture, facts: session.facts.clone(), commands })
+    }
+
+    /// The stream's events as drawing needs them, in the order of their positions.
+    pub(super) fn lines(&self, stream: &StreamRow) -> Vec<Line> {
+        self.events.get(&stream.id).into_iter().flatten().map(StoredEvent::line).collect()
+    }
+}
+
+fn stream(row: &SqliteRow) -> Result<StreamRow, JournalError> {
+    let running: Option<i64> = row.get(15);
+    let position: Option<i64> = row.get(16);
+    Ok(StreamRow {
+        id: row.get(0),
+        name: row.get(1),
+        component: row.get(2),
+        pruned: row.get(3),
+        base: row.get(4),
+        base_hash: optional_hash(row, 5)?,
+        next_seq: row.get(6),
+        head_hash: optional_hash(row, 7)?,
+        head_position: row.get(8),
+        counters: Counters {
+            commands: row.get(9),
+            outcomes: row.get(10),
+            failed: row.get(11),
+            writes: row.get(12),
+            destroys: row.get(13),
+        },
+        last_us: row.get(14),
+        running: running.zip(position),
+    })
+}
+
+fn event(row: &SqliteRow) -> Result<StoredEvent, JournalError> {
+    Ok(StoredEvent {
+        position: row.get(1),
+        event_id: uuid(row, 2)?,
+        seq: row.get(3),
+        kind: row.get(4),
+        time_us: row.get(5),
+        hash: hash(row, 6)?,
+        residue: row.get(7),
+        text: row.get(8),
+    })
+}
+
+fn session(row: &SqliteRow) -> SessionRow {
+    let duration_us: Option<i64> = row.get(6);
+    let class: Option<i64> = row.get(7);
+    SessionRow {
+        name: row.get(1),
+        component: row.get(2),
+        span: Span {
+            order_us: row.get(3),
+            start_us: row.get(4),
+            end_us: row.get(5),
+            duration_us,
+            state: State::parse(row.get(8)),
+            end_reason: row.get(9),
+            own_end: row.get(10),
+            inferred: row.get(11),
+        },
+        facts: Facts {
+            component_type: row.get(12),
+            component_version: row.get(13),
+            shell_type: row.get(14),
+            mode: row.get(15),
+            pid: row.get(16),
+            username: row.get(17),
+            home: row.get(18),
+            uid: row.get(19),
+            actor_kind: row.get(20),
+            verified: row.get(21),
+            hostname: row.get(22),
+            platform: row.get(23),
+            runtime: row.get(24),
+            python_version: row.get(25),
+            working_directory: row.get(26),
+            reason: row.get(27),
+            metadata: row.get(28),
+        },
+        class_is_right: class == duration_us.map(duration_class),
+    }
+}
+
+fn command(row: &SqliteRow) -> Command {
+    Command {
+        position: row.get(1),
+        command: row.get(2),
+        start_us: row.get(3),
+        input: row.get(4),
+        status: row.get(5),
+        duration_us: row.get(6),
+        error: row.get(7),
+    }
+}

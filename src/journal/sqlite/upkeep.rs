@@ -1,0 +1,111 @@
+//! What is done behind the commits: filling the text index, and moving the WAL into the database.
+//!
+//! Neither is on the way of a command. Both are asked for once enough was written; one task at a time does them, in turns
+//! with whoever writes.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use sqlx::Row;
+
+use super::{pace::Turn, script::Script, writer::Writer};
+use crate::journal::JournalError;
+
+/// After so many events it is worth the trouble: some megabytes of WAL.
+const WORTH: u64 = 256;
+/// Commands that are put into the text index in one turn.
+const COMMANDS: i64 = 32;
+/// A WAL that has grown this large is emptied, even if writers have to wait for it.
+const LARGE_PAGES: i64 = 16_000;
+
+/// What is left to do.
+#[derive(Default)]
+pub(super) struct Upkeep {
+    events: AtomicU64,
+    is_running: AtomicBool,
+}
+
+impl Upkeep {
+    /// Counts what was written. True when it is this caller's turn to look after it.
+    pub(super) fn is_due(&self, events: usize) -> bool {
+        let events = events as u64;
+        let before = self.events.fetch_add(events, Ordering::Relaxed);
+        before + events >= WORTH && !self.is_running.swap(true, Ordering::AcqRel)
+    }
+
+    fn done(&self) {
+        self.events.store(0, Ordering::Relaxed);
+        self.is_running.store(false, Ordering::Release);
+    }
+}
+
+impl Writer {
+    /// Looks after the file until nothing is left to do.
+    pub(super) async fn look_after(&self) {
+        if let Err(error) = self.fill_text(None).await {
+            tracing::debug!(%error, "the text index is filled later");
+        }
+        if let Err(error) = self.checkpoint().await {
+            tracing::debug!(%error, "the write-ahead log is checkpointed later");
+        }
+        self.upkeep.done();
+    }
+
+    /// Puts commands into the text index, all of them or for a number of turns.
+    pub(super) async fn fill_text(&self, turns: Option<usize>) -> Result<(), JournalError> {
+        let mut turns = turns;
+        loop {
+            let mut held = self.hold().await?;
+            let turn = Turn::begin();
+            let outcome = async {
+                let mut transaction = held.begin().await?;
+                let mut more = true;
+                while more && !turn.is_over() {
+                    let mut script = Script::default();
+                    script.add(
+                        "SELECT max(position), count(*) FROM (SELECT position FROM commands WHERE position > \
+                         (SELECT text_position FROM journal) ORDER BY position LIMIT ?)",
+                    );
+                    script.bind(COMMANDS);
+                    let answers = transaction.read(script).await?;
+                    let Some(row) = answers.first().and_then(|rows| rows.first()) else { break };
+                    let Some(upto) = row.get::<Option<i64>, _>(0) else {
+                        more = false;
+                        break;
+                    };
+                    more = row.get::<i64, _>(1) == COMMANDS;
+                    let mut script = Script::default();
+                    script.add(
+                        "INSERT INTO command_text (rowid, input) SELECT position, input FROM commands \
+                         WHERE position > (SELECT text_position FROM journal) AND position <= ?",
+                    );
+                    script.bind(upto).add("UPDATE journal SET text_position = ?").bind(upto);
+                    transaction.read(script).await?;
+                }
+                transaction.commit().await?;
+                Ok(more)
+            };
+            let outcome = outcome.await;
+            let more = held.settle(outcome).await?;
+            turn.rest().await;
+            turns = turns.map(|turns| turns.saturating_sub(1));
+            if !more || turns == Some(0) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Moves the WAL into the database, on a connection of its own so that nobody waits for the disk.
+    async fn checkpoint(&self) -> Result<(), JournalError> {
+        let Some(mut connection) = self.another().await? else { return Ok(()) };
+        let mut script = Script::default();
+        script.add("PRAGMA wal_checkpoint(PASSIVE)");
+        let answers = script.run(&mut connection).await.map_err(|stopped| self.translate(&stopped.error))?;
+        let pages = answers.first().and_then(|rows| rows.first()).map_or(0, |row| row.get::<i64, _>(1));
+        if pages > LARGE_PAGES {
+            let mut script = Script::default();
+            script.add("PRAGMA wal_checkpoint(TRUNCATE)");
+            script.run(&mut connection).await.map_err(|stopped| self.translate(&stopped.error))?;
+        }
+        sqlx::Connection::close(connection).await.map_err(|error| self.translate(&error))
+    }
+}

@@ -1,0 +1,193 @@
+//! A journal that fails when a test wants it to.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::{
+    event::{Draft, Event, EventKind, JournalId, SessionId, StreamId},
+    journal::{
+        CommandFilter, CommandRecord, Entry, Filter, Found, Journal, JournalError, JournalStatus, Page, Prune, Pruned,
+        Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict,
+    },
+};
+
+/// What one attempt to record comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It works.
+    None,
+    /// Nothing is stored, and the journal says so.
+    Fails,
+    /// It is stored, and the journal can not say whether.
+    StoredUnknown,
+    /// It is not stored, and the journal can not say whether.
+    LostUnknown,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    next: VecDeque<Fault>,
+    broken: bool,
+    at: Option<(EventKind, Fault)>,
+    attempts: u64,
+}
+
+/// When the journal of a [`TestShell`](super::TestShell) fails. Clones share one plan.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Mutex<Plan>>);
+
+impl Faults {
+    /// None so far.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every attempt fails until [`mend`](Self::mend).
+    pub fn break_down(&self) {
+        self.plan().broken = true;
+    }
+
+    /// Attempts work again.
+    pub fn mend(&self) {
+        *self.plan() = Plan { attempts: self.attempts(), ..Plan::default() };
+    }
+
+    /// This many attempts work, and the one after them fails.
+    pub fn fail_after(&self, attempts: usize) {
+        self.plan().next.extend(std::iter::repeat_n(Fault::None, attempts).chain([Fault::Fails]));
+    }
+
+    /// The journal breaks down at the next event of this type, before it is stored.
+    pub fn break_down_at(&self, kind: EventKind) {
+        self.plan().at = Some((kind, Fault::Fails));
+    }
+
+    /// The next event of this type is stored, but the journal can not say so.
+    pub fn unknown_stored_at(&self, kind: EventKind) {
+        self.plan().at = Some((kind, Fault::StoredUnknown));
+    }
+
+    /// The next event of this type is not stored, but the journal can not say so.
+    pub fn unknown_lost_at(&self, kind: EventKind) {
+        self.plan().at = Some((kind, Fault::LostUnknown));
+    }
+
+    /// How often something was to be recorded.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).attempts
+    }
+
+    /// A journal that fails by this plan and else does what another one does.
+    pub(crate) fn around(&self, journal: Arc<dyn Journal>) -> Arc<dyn Journal> {
+        Arc::new(Faulty { journal, faults: self.clone() })
+    }
+
+    fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next(&self, drafts: &[Draft]) -> Fault {
+        let mut plan = self.plan();
+        plan.attempts += 1;
+        if plan.broken {
+            return Fault::Fails;
+        }
+        let due = plan.at.take_if(|(kind, _)| drafts.iter().any(|draft| draft.kind() == kind));
+        match due {
+            Some((_, Fault::Fails)) => {
+                plan.broken = true;
+                Fault::Fails
+            }
+            Some((_, fault)) => fault,
+            None => plan.next.pop_front().unwrap_or(Fault::None),
+        }
+    }
+}
+
+struct Faulty {
+    journal: Arc<dyn Journal>,
+    faults: Faults,
+}
+
+#[async_trait]
+impl Journal for Faulty {
+    fn id(&self) -> &JournalId {
+        self.journal.id()
+    }
+
+    async fn record(&self, stream: &Stream, drafts: &[Draft]) -> Result<Vec<Event>, JournalError> {
+        let unknown = || JournalError::Unknown { because: "a test wants it so".to_owned() };
+        match self.faults.next(drafts) {
+            Fault::None => self.journal.record(stream, drafts).await,
+            Fault::Fails => Err(JournalError::Full),
+            Fault::StoredUnknown => {
+                self.journal.record(stream, drafts).await?;
+                Err(unknown())
+            }
+            Fault::LostUnknown => Err(unknown()),
+        }
+    }
+
+    async fn append(&self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
+        self.journal.append(events).await
+    }
+
+    async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {
+        self.journal.sessions(filter, page).await
+    }
+
+    async fn find(&self, id_or_prefix: &str) -> Result<Found, JournalError> {
+        self.journal.find(id_or_prefix).await
+    }
+
+    async fn events(&self, stream: &StreamId, from: u64, limit: u32) -> Result<Vec<Entry>, JournalError> {
+        self.journal.events(stream, from, limit).await
+    }
+
+    async fn observations(&self, about: &SessionId) -> Result<Vec<Event>, JournalError> {
+        self.journal.observations(about).await
+    }
+
+    async fn commands(&self, filter: &CommandFilter) -> Result<Vec<CommandRecord>, JournalError> {
+        self.journal.commands(filter).await
+    }
+
+    async fn open_sessions(&self) -> Result<Vec<SessionRecord>, JournalError> {
+        self.journal.open_sessions().await
+    }
+
+    async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError> {
+        self.journal.verify(only).await
+    }
+
+    async fn status(&self) -> Result<JournalStatus, JournalError> {
+        self.journal.status().await
+    }
+
+    async fn prune(&self, plan: &Prune) -> Result<Pruned, JournalError> {
+        self.journal.prune(plan).await
+    }
+
+    async fn scrub(&self, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {
+        self.journal.scrub(event_id, observation).await
+    }
+
+    async fn rebuild(&self) -> Result<Rebuilt, JournalError> {
+        self.journal.rebuild().await
+    }
+
+    async fn close(&self) {
+        self.journal.close().await;
+    }
+
+    fn room(&self) -> Room {
+        self.journal.room()
+    }
+}
