@@ -42,10 +42,12 @@
 //! | `repl` | the prompt; its `editor` is the only module that names rustyline |
 //! | [`recorder`] | from a shell into the journal |
 //! | [`journal`] | the store of events, its projection, verification and retention |
+//! | [`analytics`] | what the record says when it is looked at as a whole; pure |
 //! | [`render`] | values as text |
 //! | [`config`] | layered configuration and directories |
 //! | [`testing`] | for tests of shells; feature `testing` |
 
+pub mod analytics;
 pub mod config;
 pub mod console;
 pub mod event;
@@ -69,6 +71,7 @@ pub use policy::{Approval, Approved, Approver, Origin, Policy, Request, Verdict}
 pub use recorder::WhenUnrecorded;
 pub use redact::Rule;
 pub use render::Width;
+pub use repl::terminal_width;
 pub use session::{Candidate, Check, Command, Console, Failure, Next, Outcome, Question, Session, Source};
 pub use shell::{Adapter, AdminShell, Shell, main, main_with};
 pub use spec::{Effect, Param, Registry, Spec};

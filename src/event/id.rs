@@ -95,6 +95,24 @@ id!(
     "jrnl"
 );
 
+impl SessionId {
+    /// The beginning of an id as ids are written, from what a person typed: `sess_` may be left out, and capitals count as
+    /// small letters. Empty when nothing was typed.
+    ///
+    /// ```
+    /// use admin_shell::event::SessionId;
+    ///
+    /// assert_eq!(SessionId::prefix("01K9"), "sess_01k9");
+    /// assert_eq!(SessionId::prefix("sess_01k9"), "sess_01k9");
+    /// ```
+    #[must_use]
+    pub fn prefix(typed: &str) -> String {
+        let typed = typed.trim().to_ascii_lowercase();
+        // The part after the prefix begins with a digit, so what begins like the prefix is the prefix.
+        if typed.starts_with("sess_") || "sess_".starts_with(&typed) { typed } else { format!("sess_{typed}") }
+    }
+}
+
 /// Names a chain of events: a session's, or a journal's own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -57,8 +57,11 @@ pub(crate) fn check_component_name(name: &str) -> Result<(), Invalid> {
     Err(Invalid::new("component_name", "must be 1 to 64 letters, digits, `_` or `-`"))
 }
 
-/// 1..=500 characters, not all blank.
-pub(crate) fn check_reason(reason: &str) -> Result<(), Invalid> {
+/// Checks a reason that somebody gives: 1..=500 characters, not all blank.
+///
+/// # Errors
+/// Says the rule.
+pub fn check_reason(reason: &str) -> Result<(), Invalid> {
     if reason.chars().count() <= 500 && !reason.trim().is_empty() {
         return Ok(());
     }

@@ -24,8 +24,9 @@ pub(crate) fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// How wide the output may be.
-pub(crate) fn width() -> Width {
+/// How wide what goes to standard output may be: as wide as the terminal, or as it needs to be where there is none.
+#[must_use]
+pub fn width() -> Width {
     match io::stdout().is_terminal().then(editor::columns).flatten() {
         Some(columns) if columns > 0 => Width::Columns(columns),
         _ => Width::Unlimited,
@@ -91,7 +92,8 @@ impl Saved {
         if unistd::tcgetpgrp(&stdin) != Ok(unistd::getpgrp()) {
             return;
         }
-        let mode = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A copy: a terminal that is held would keep the lock below, and with it whoever restores next.
+        let mode = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let was_reading = termios::tcgetattr(&stdin).is_ok_and(|now| now.local_flags != mode.local_flags);
         let _ = termios::tcsetattr(&stdin, SetArg::TCSANOW, &mode);
         if was_reading && io::stdout().is_terminal() {

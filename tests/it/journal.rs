@@ -2,7 +2,7 @@
 
 mod contract;
 mod filters;
-mod fixture;
+pub(crate) mod fixture;
 mod model;
 mod opening;
 mod retention;

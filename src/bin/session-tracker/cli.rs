@@ -1,0 +1,52 @@
+//! The command line as a whole: global options and the subcommands' names.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{completions, end, events, journal, list, schema, show, verify};
+
+const AFTER_HELP: &str = "\
+Ids: the beginning of an id is enough, with or without `sess_`, as long as it names one session.
+Times: RFC 3339 (2026-03-01T12:00:00Z), a date (2026-03-01, local), or a time ago (7d, 1h30m).
+Exit codes: 0 done, 1 failed (a fault was found, …), 2 wrong usage, 3 not found.";
+
+/// Lists and shows the sessions that admin shells recorded, and looks after their journal.
+#[derive(Debug, Parser)]
+#[command(name = "session-tracker", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which journal is read.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// The journal: a path, sqlite:PATH, or an archive that `journal prune` wrote [env: ADMIN_SHELL_DATABASE].
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) database: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List sessions, newest first.
+    #[command(alias = "list-sessions")]
+    List(list::List),
+    /// Show one session and its commands.
+    #[command(alias = "show-session")]
+    Show(show::Show),
+    /// Show the events of one session, in their order.
+    Events(events::Events),
+    /// End sessions: ask those that live to end, record an operator's end of the others.
+    #[command(alias = "end-session")]
+    End(end::End),
+    /// Check that the journal, or one session, is what was recorded.
+    Verify(verify::Verify),
+    /// Look after the journal itself.
+    #[command(alias = "event-buffer")]
+    Journal(journal::Journal),
+    /// The JSON Schemas of events, and files checked against them.
+    Schema(schema::Schema),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+}

@@ -1,0 +1,42 @@
+//! From what somebody typed to the one session that it names.
+
+use admin_shell::{
+    event::{SessionId, StreamId},
+    journal::{Found, Journal, SessionRecord, SqliteJournal},
+};
+
+use crate::exit::Stop;
+
+/// The session that an id or the beginning of one names.
+pub(crate) async fn session(journal: &SqliteJournal, typed: &str) -> Result<SessionRecord, Stop> {
+    let prefix = SessionId::prefix(typed);
+    if prefix.is_empty() {
+        return Err(Stop::Usage("ID: must not be empty".to_owned()));
+    }
+    match journal.find(&prefix).await? {
+        Found::One(record) => Ok(*record),
+        Found::Many(candidates) => {
+            // The journal names the first ten and does not count the rest.
+            let more = if candidates.len() >= 10 { "\n  …" } else { "" };
+            let list: Vec<String> = candidates.iter().map(|id| format!("\n  {id}")).collect();
+            Err(Stop::failed(format!(
+                "`{typed}` names more than one session, give more of the id:{}{more}",
+                list.concat()
+            )))
+        }
+        Found::None => Err(Stop::NotFound(format!(
+            "no session has an id that begins with `{typed}`: `session-tracker list` shows those that there are"
+        ))),
+    }
+}
+
+/// The stream that an id names: a session's, or a journal's own, of which ours may be shortened too.
+pub(crate) async fn stream(journal: &SqliteJournal, typed: &str) -> Result<StreamId, Stop> {
+    if !typed.starts_with("jrnl_") {
+        return Ok(session(journal, typed).await?.session_id.into());
+    }
+    if journal.id().as_str().starts_with(typed) {
+        return Ok(journal.id().clone().into());
+    }
+    typed.parse().map_err(|_| Stop::NotFound(format!("no journal's stream is named `{typed}`: give the whole id")))
+}

@@ -1,0 +1,46 @@
+//! `journal`: its state, and what keeps it small and sound.
+
+mod prune;
+mod rebuild;
+mod scrub;
+mod status;
+
+use clap::{Args, Subcommand};
+
+use crate::{cli::Source, exit::Stop, place::Place};
+
+#[derive(Debug, Args)]
+pub(crate) struct Journal {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show size, counts, and what wants attention.
+    Status(status::Status),
+    /// Remove what was typed in sessions that ended long ago; their totals stay.
+    Prune(prune::Prune),
+    /// Make the lists and counts anew from the events.
+    Rebuild(rebuild::Rebuild),
+    /// Remove the body of one event that should never have been recorded.
+    Scrub(scrub::Scrub),
+}
+
+pub(crate) async fn run(journal: Journal, source: &Source) -> Result<(), Stop> {
+    match journal.command {
+        Command::Status(status) => status::run(status, source).await,
+        Command::Prune(prune) => prune::run(prune, source).await,
+        Command::Rebuild(rebuild) => rebuild::run(rebuild, source).await,
+        Command::Scrub(scrub) => scrub::run(scrub, source).await,
+    }
+}
+
+/// Opens the journal for work that changes it.
+async fn writable(source: &Source) -> Result<Place, Stop> {
+    let place = source.open().await?;
+    match place.journal.read_only() {
+        Some(error) => Err(error.clone().into()),
+        None => Ok(place),
+    }
+}

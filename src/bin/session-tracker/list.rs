@@ -1,0 +1,181 @@
+//! `list`: sessions, newest first, narrowed by filters.
+
+use std::time::Duration;
+
+use admin_shell::{
+    Width,
+    journal::{Filter, Journal, Page, SessionRecord, SessionStatus},
+    render::table,
+};
+use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
+    answer::{Records, columns, value},
+    cli::Source,
+    clock,
+    exit::{Stop, say},
+    output::{Format, Output, Sheet},
+};
+
+const STATUSES: [SessionStatus; 5] =
+    [SessionStatus::Active, SessionStatus::Stale, SessionStatus::Ended, SessionStatus::Crashed, SessionStatus::Lost];
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only sessions of this component.
+    #[arg(long, value_name = "NAME")]
+    component: Option<String>,
+    /// Only sessions of this user.
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Only sessions on this machine.
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+    /// Only sessions of components of this type.
+    #[arg(long = "type", value_name = "TYPE")]
+    component_type: Option<String>,
+    /// Only sessions that stand so now.
+    #[arg(long, value_name = "STATUS", value_parser = status())]
+    status: Option<SessionStatus>,
+    /// Only sessions started at this time or later.
+    #[arg(long, value_name = "TIME", value_parser = clock::time)]
+    after: Option<Timestamp>,
+    /// Only sessions started before this time.
+    #[arg(long, value_name = "TIME", value_parser = clock::time)]
+    before: Option<Timestamp>,
+    /// Only sessions open for longer than this, running ones too.
+    #[arg(long, value_name = "LENGTH", value_parser = clock::span, alias = "duration-greater")]
+    longer_than: Option<Duration>,
+    /// Only sessions open for less than this.
+    #[arg(long, value_name = "LENGTH", value_parser = clock::span)]
+    shorter_than: Option<Duration>,
+    /// Only sessions that are open.
+    #[arg(long)]
+    active: bool,
+    /// Only sessions that never said an end of their own.
+    #[arg(long)]
+    incomplete: bool,
+    /// Only sessions with a command that contains this.
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// At most so many, 1 to 1000.
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    #[command(flatten)]
+    output: Output,
+}
+
+fn status() -> impl TypedValueParser<Value = SessionStatus> {
+    PossibleValuesParser::new(STATUSES.map(SessionStatus::as_str)).map(|word| {
+        let named = STATUSES.into_iter().find(|status| status.as_str() == word);
+        named.expect("the parser lets these words through only")
+    })
+}
+
+pub(crate) async fn run(list: List, source: &Source) -> Result<(), Stop> {
+    let format = list.output.format();
+    let place = source.open_if_there().await?;
+    let page = Page { limit: list.limit, after: None };
+    let (records, has_more) = match &place {
+        Some(place) => {
+            let sessions = place.journal.sessions(&list.filter(), &page).await?;
+            (sessions.records, sessions.next.is_some())
+        }
+        None => (Vec::new(), false),
+    };
+    let mut sheet = list.output.open()?;
+    if format == Format::Table {
+        if !records.is_empty() {
+            let text = for_people(&records, &sheet);
+            sheet.lines(&text)?;
+        }
+    } else {
+        let mut answer = Records::begin(&mut sheet, format, columns::<SessionRecord>())?;
+        for record in &records {
+            answer.push(&value(record)?)?;
+        }
+        answer.end()?;
+    }
+    sheet.finish()?;
+    match &place {
+        None => say(&format!("No sessions yet: there is no journal at {}.", source.path()?.display())),
+        Some(_) if records.is_empty() && format == Format::Table => say("No sessions match."),
+        Some(_) if has_more => say(&format!(
+            "There are more than these {}: narrow the list, or raise --limit (at most 1000).",
+            records.len()
+        )),
+        Some(_) => {}
+    }
+    Ok(())
+}
+
+impl List {
+    fn filter(&self) -> Filter {
+        Filter {
+            component: self.component.clone(),
+            user: self.user.clone(),
+            host: self.host.clone(),
+            component_type: self.component_type.clone(),
+            status: self.status,
+            after: self.after,
+            before: self.before,
+            longer_than: self.longer_than,
+            shorter_than: self.shorter_than,
+            active: self.active,
+            incomplete: self.incomplete,
+            text: self.text.clone(),
+        }
+    }
+}
+
+/// The table: short ids and what fits 100 columns at a terminal, everything in full elsewhere.
+fn for_people(records: &[SessionRecord], sheet: &Sheet) -> String {
+    let is_short = sheet.is_terminal();
+    let ids = if is_short { short_ids(records) } else { records.iter().map(|r| r.session_id.to_string()).collect() };
+    // A column that says the same in every line is given up first.
+    let hosts = !is_short || records.iter().any(|record| record.hostname != records[0].hostname);
+    let mut names = vec!["id", "component", "user", "status", "end", "started", "lasted", "cmds", "failed", "mode"];
+    if hosts {
+        names.push("host");
+    }
+    let rows: Vec<Vec<Value>> = records
+        .iter()
+        .zip(ids)
+        .map(|(record, id)| {
+            let started = record.start_time.map(|at| if is_short { clock::short(at) } else { clock::full(at) });
+            let mut row = vec![
+                json!(id),
+                json!(record.component_name),
+                json!(record.username),
+                json!(record.status),
+                json!(record.end_reason),
+                json!(started),
+                json!(record.duration_seconds.map(clock::length)),
+                json!(record.commands),
+                json!(record.failed_commands),
+                json!(record.mode),
+            ];
+            if hosts {
+                row.push(json!(record.hostname));
+            }
+            row
+        })
+        .collect();
+    table(&names, &rows, if is_short { sheet.width() } else { Width::Unlimited })
+}
+
+/// Ids without `sess_` and as short as can be told apart: the ten characters of the millisecond and three that are random,
+/// more only where two sessions of this list begin alike.
+fn short_ids(records: &[SessionRecord]) -> Vec<String> {
+    const SHORT: usize = 13;
+    let ids: Vec<&str> = records.iter().map(|record| record.session_id.as_str().trim_start_matches("sess_")).collect();
+    let is_ambiguous = |length: usize| {
+        let mut cut: Vec<&str> = ids.iter().map(|id| &id[..length.min(id.len())]).collect();
+        cut.sort_unstable();
+        cut.windows(2).any(|pair| pair[0] == pair[1])
+    };
+    let length = (SHORT..26).find(|length| !is_ambiguous(*length)).unwrap_or(26);
+    ids.iter().map(|id| id[..length.min(id.len())].to_owned()).collect()
+}

@@ -1,0 +1,108 @@
+//! `show`: one session, every field of it; for people also its commands and what others said about it.
+
+use admin_shell::{
+    Width,
+    event::Observation,
+    journal::{CommandFilter, CommandRecord, Journal, SessionRecord, SqliteJournal},
+    render::{render, table},
+};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::{
+    answer,
+    cli::Source,
+    clock,
+    exit::Stop,
+    find,
+    output::{Format, Output},
+};
+
+/// Commands that the text form shows; `events` shows all.
+const COMMANDS: u32 = 200;
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The session: its id, or the beginning of it.
+    id: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) async fn run(show: Show, source: &Source) -> Result<(), Stop> {
+    let place = source.open().await?;
+    let record = find::session(&place.journal, &show.id).await?;
+    let more = match show.output.format() {
+        Format::Table => Some(More::of(&place.journal, &record).await?),
+        Format::Json | Format::Ndjson | Format::Csv => None,
+    };
+    answer::one(&show.output, &record, |sheet| {
+        let width = sheet.width();
+        let mut parts = vec![render(&readable(&record), width)];
+        parts.extend(more.into_iter().flat_map(|more| more.parts(&record, width)));
+        parts.join("\n\n")
+    })
+}
+
+/// The record with times and lengths of time as people read them.
+fn readable(record: &SessionRecord) -> Value {
+    let mut fields = json!(record);
+    for (name, at) in
+        [("start_time", record.start_time), ("end_time", record.end_time), ("last_seen", record.last_seen)]
+    {
+        fields[name] = json!(at.map(clock::full));
+    }
+    let seconds = record.duration_seconds.map(|seconds| format!("{} ({seconds} s)", clock::length(seconds)));
+    fields["duration_seconds"] = json!(seconds);
+    fields["quality_score"] = json!(record.quality_score.map(|score| format!("{score:.0} of 100")));
+    fields
+}
+
+/// What the record only counts.
+struct More {
+    commands: Vec<CommandRecord>,
+    observations: Vec<Observation>,
+}
+
+impl More {
+    async fn of(journal: &SqliteJournal, record: &SessionRecord) -> Result<Self, Stop> {
+        let filter =
+            CommandFilter { session: Some(record.session_id.clone()), limit: COMMANDS, ..CommandFilter::default() };
+        let mut commands = journal.commands(&filter).await?;
+        commands.reverse();
+        let observations = journal.observations(&record.session_id).await?;
+        Ok(Self { commands, observations: observations.iter().filter_map(|event| event.decode()).collect() })
+    }
+
+    fn parts(self, record: &SessionRecord, width: Width) -> Vec<String> {
+        let mut parts = Vec::new();
+        if !self.commands.is_empty() {
+            let rows: Vec<Vec<Value>> = self.commands.iter().map(row).collect();
+            let mut text = String::from("Commands");
+            let shown = self.commands.len() as u64;
+            if record.commands > shown {
+                text.push_str(&format!(" (the last {shown} of {}; `events` has all)", record.commands));
+            }
+            text.push('\n');
+            text.push_str(&table(&["#", "time", "status", "took", "input", "error"], &rows, width));
+            parts.push(text);
+        }
+        if !self.observations.is_empty() {
+            let rows: Vec<Vec<Value>> =
+                self.observations.iter().map(|said| vec![json!(said.what), json!(said.by), json!(said.why)]).collect();
+            parts.push(format!("Said by others\n{}", table(&["what", "by", "why"], &rows, width)));
+        }
+        parts
+    }
+}
+
+fn row(command: &CommandRecord) -> Vec<Value> {
+    vec![
+        json!(command.command),
+        json!(clock::of_day(command.start_time)),
+        json!(command.status),
+        json!(command.duration_us.map(clock::length_us)),
+        json!(command.input.as_deref().unwrap_or("(not kept)")),
+        json!(command.error),
+    ]
+}
