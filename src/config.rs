@@ -4,22 +4,34 @@
 //! journal in a person's home. `XDG_*` variables count when the directory they name belongs to the effective user.
 
 use std::{
+    ffi::OsString,
     fmt,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use figment::{
-    Figment,
-    providers::{Env, Format, Serialized, Toml},
+    Figment, Metadata, Profile, Provider,
+    providers::{Format, Serialized, Toml},
+    value::{Dict, Map},
 };
 use nix::unistd::{Uid, User, geteuid};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// A configured secret. It does not print itself.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone)]
 pub struct Hidden(String);
+
+impl<'de> Deserialize<'de> for Hidden {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match Value::deserialize(from)? {
+            Value::String(secret) => Ok(Self(secret)),
+            // Not the usual message: it would quote the secret.
+            _ => Err(serde::de::Error::custom("a text in quotes is wanted")),
+        }
+    }
+}
 
 impl Hidden {
     /// The secret itself.
@@ -72,7 +84,9 @@ impl Config {
     /// # Errors
     /// Names the file or variable and what is wrong with it.
     pub fn load(overrides: &Overrides) -> crate::Result<Self> {
-        let layers = layers("ADMIN_SHELL_", &config_file("config.toml")).merge(Serialized::defaults(overrides));
+        // Everything here is text, also a token of nothing but digits.
+        let environment = Environment::read("ADMIN_SHELL_", |_, text| Value::from(text))?;
+        let layers = layers(&config_file("config.toml"), environment).merge(Serialized::defaults(overrides));
         layers.extract().map_err(explain)
     }
 
@@ -89,19 +103,68 @@ impl Config {
 }
 
 /// The layers below the flags, for components with settings of their own.
+///
+/// `typed` makes a value of the text of a variable, by the name of its key.
 pub(crate) fn component_settings<C: DeserializeOwned>(
     component: &str,
-    flags: &serde_json::Map<String, serde_json::Value>,
+    flags: &serde_json::Map<String, Value>,
+    typed: impl Fn(&str, &str) -> Value,
 ) -> crate::Result<C> {
-    let variable = component.to_uppercase().replace('-', "_") + "_";
-    let layers = layers(&variable, &config_file(&format!("{component}.toml")));
+    let prefix = component.to_uppercase().replace('-', "_") + "_";
+    let environment = Environment::read(&prefix, typed)?;
+    let layers = layers(&config_file(&format!("{component}.toml")), environment);
     layers.merge(Serialized::defaults(flags)).extract().map_err(explain)
 }
 
-fn layers(prefix: &str, file: &Path) -> Figment {
+fn layers(file: &Path, environment: Environment) -> Figment {
     let figment = Figment::new();
-    let figment = if file.exists() { figment.merge(Toml::file_exact(file)) } else { figment };
-    figment.merge(Env::prefixed(prefix))
+    // A file that is there and can not be read is an error, one that is not there is none.
+    let is_there = !matches!(std::fs::metadata(file), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
+    let figment = if is_there { figment.merge(Toml::file_exact(file)) } else { figment };
+    figment.merge(environment)
+}
+
+/// The variables of one prefix. Not figment's own provider: that one reads text as TOML, so that a token of nothing but
+/// digits is a number, and an error of type quotes it.
+struct Environment {
+    prefix: String,
+    values: Dict,
+}
+
+impl Environment {
+    fn read(prefix: &str, typed: impl Fn(&str, &str) -> Value) -> crate::Result<Self> {
+        Self::of(std::env::vars_os(), prefix, typed)
+    }
+
+    fn of(
+        variables: impl Iterator<Item = (OsString, OsString)>,
+        prefix: &str,
+        typed: impl Fn(&str, &str) -> Value,
+    ) -> crate::Result<Self> {
+        let mut values = Dict::new();
+        for (name, value) in variables {
+            let Some(key) = name.to_str().and_then(|name| name.strip_prefix(prefix)) else { continue };
+            let Some(text) = value.to_str() else { anyhow::bail!("configuration: {prefix}{key} is not UTF-8 text") };
+            // Empty is what scripts set that mean to unset it.
+            if !text.is_empty() {
+                let key = key.to_lowercase();
+                let value = figment::value::Value::serialize(typed(&key, text))?;
+                values.insert(key, value);
+            }
+        }
+        Ok(Self { prefix: prefix.to_owned(), values })
+    }
+}
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        let prefix = self.prefix.clone();
+        Metadata::named("environment").interpolater(move |_, keys| format!("{prefix}{}", keys.join("_").to_uppercase()))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.values.clone()))
+    }
 }
 
 fn explain(error: figment::Error) -> anyhow::Error {
@@ -109,7 +172,12 @@ fn explain(error: figment::Error) -> anyhow::Error {
         Some(source) => format!(" ({source})"),
         None => format!(" ({})", layer.name),
     });
-    let key = if error.path.is_empty() { String::new() } else { format!("`{}`: ", error.path.join(".")) };
+    let key = match &error.metadata {
+        _ if error.path.is_empty() => String::new(),
+        // A variable is named as it is written there; in a file, figment would put its own profile in front.
+        Some(layer) if layer.source.is_none() => format!("`{}`: ", layer.interpolate(&Profile::Default, &error.path)),
+        _ => format!("`{}`: ", error.path.join(".")),
+    };
     anyhow::anyhow!("configuration{}: {key}{}", place.unwrap_or_default(), error.kind.to_string().trim())
 }
 
@@ -126,7 +194,9 @@ pub fn database_path(url: &str) -> crate::Result<PathBuf> {
         _ => url,
     };
     anyhow::ensure!(!path.is_empty(), "database: the path is empty");
-    Ok(PathBuf::from(path))
+    anyhow::ensure!(path != ":memory:", "database: a journal in memory would be gone with the program; give a path");
+    // A helper may change the working directory; the journal stays where it is.
+    Ok(std::path::absolute(path)?)
 }
 
 /// Where journals are kept.

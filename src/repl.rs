@@ -12,7 +12,11 @@ mod screen;
 mod show;
 pub(crate) mod terminal;
 
-use std::{io::Read as _, path::PathBuf};
+use std::{
+    io::Read as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+};
 
 pub use self::terminal::width as terminal_width;
 pub(crate) use self::{
@@ -21,6 +25,7 @@ pub(crate) use self::{
     show::{Banner, Look, first_helpers},
 };
 use crate::{
+    console::Failure,
     event::{EndReason, Status},
     session::{Outcome, Session, Source},
 };
@@ -41,19 +46,22 @@ pub(crate) async fn converse(
         let completing = runtime.clone();
         let complete = move |line: &str, at: usize| completing.block_on(completer.complete(line, at));
         let check = move |text: &str| checker.check(text);
-        let result = match LineEditor::open(complete, check, Some(history)) {
+        let talk = AssertUnwindSafe(|| match LineEditor::open(complete, check, Some(history)) {
             Ok(editor) => read_loop(&session, editor, &prompt, banner, &look, &runtime),
             Err(error) => {
                 look.complain(&format!("error: the terminal can not be used: {error}"));
                 (EndReason::Error, 1)
             }
-        };
+        });
+        let result = catch_unwind(talk).unwrap_or_else(|_| {
+            look.complain("error: the prompt panicked; the session is over, and the log says where");
+            (EndReason::Panic, 1)
+        });
         let _ = left.send(result);
     });
     if started.is_err() {
         return (EndReason::Error, 1);
     }
-    // The sender is dropped without a word only when the loop panicked.
     leaving.await.unwrap_or((EndReason::Panic, 1))
 }
 
@@ -71,6 +79,10 @@ fn read_loop(
         runtime.spawn(async move { banner.correct(&watched, &notices).await });
     }
     loop {
+        // The terminal has been given back: it must not become raw again.
+        if session.is_leaving() {
+            return (EndReason::Terminated, 1);
+        }
         let line = match editor.read(prompt) {
             Read::Line(line) if line.trim().is_empty() => continue,
             Read::Line(line) => line,
@@ -95,7 +107,8 @@ fn read_loop(
                 }
             }
             // Somebody else ended the session; that somebody says so.
-            Err(_) => return (EndReason::Terminated, 0),
+            Err(_) if session.is_leaving() => return (EndReason::Terminated, 1),
+            Err(error) => look.complain(&format!("error: {error:#}")),
         }
     }
 }
@@ -105,10 +118,17 @@ pub(crate) async fn run_once(session: &Session, source: Source, look: &Look) -> 
     match session.execute_source(source, look.console()).await {
         Ok(outcome) => {
             look.outcome(&outcome);
-            exit_of(&outcome)
+            match (exit_of(&outcome), look.write_error()) {
+                // A result that did not arrive is no success for whoever called.
+                ((EndReason::Done, 0), Some(error)) => {
+                    look.complain(&format!("error: the output could not be written: {error}"));
+                    (EndReason::Error, 1)
+                }
+                (ended, _) => ended,
+            }
         }
         Err(error) => {
-            look.complain(&format!("error: {error:#}"));
+            look.last_word(&Failure::new("internal", format!("{error:#}")), false);
             (EndReason::Error, 1)
         }
     }

@@ -230,9 +230,13 @@ impl Session {
 
     /// Stops the command that runs; the session lives on.
     pub fn interrupt(&self) {
-        if let Some(running) = &*self.0.running.lock().unwrap_or_else(PoisonError::into_inner) {
-            running.cancel();
-        }
+        self.stop_running();
+    }
+
+    /// The same; says whether there was one.
+    pub(crate) fn stop_running(&self) -> bool {
+        let running = self.0.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_ref().inspect(|token| token.cancel()).is_some()
     }
 
     /// The helpers.
@@ -253,10 +257,11 @@ impl Session {
         let interrupt_on_drop = token.clone().drop_guard();
         let task = self.0.setting.runtime.spawn(async move {
             let _turn = session.0.turn.lock().await;
+            // In this order: an end that comes between is seen here, or sees the token.
+            let running = Running::new(&session, token.clone());
             session.0.leaving.check()?;
-            *session.0.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
             let outcome = session.command(work, token, console).await;
-            *session.0.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            drop(running);
             Ok(outcome)
         });
         let outcome = task.await?;
@@ -353,6 +358,22 @@ impl Session {
     }
 }
 
+/// The token of the command that runs, for whoever interrupts it; gone with this, also when the command panics.
+struct Running<'s>(&'s Session);
+
+impl<'s> Running<'s> {
+    fn new(session: &'s Session, token: CancellationToken) -> Self {
+        *session.0.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+        Self(session)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        *self.0.0.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 enum Work {
     Source(Source),
     Call { helper: String, args: Map<String, Value> },
@@ -408,6 +429,11 @@ impl Session {
 
     fn redact(&self, text: &str, spans: Option<Vec<std::ops::Range<usize>>>) -> String {
         let spans = spans.unwrap_or_else(|| self.0.interpreter.secret_spans(text));
-        self.0.setting.recorder.redactor().text_with_spans(text, &spans).into_string()
+        let redactor = self.0.setting.recorder.redactor();
+        for secret in spans.iter().filter_map(|span| text.get(span.clone())) {
+            // The same text may hold it once more, where nothing says that it is one.
+            redactor.remember(secret.trim().trim_matches(['"', '`']));
+        }
+        redactor.text_with_spans(text, &spans).into_string()
     }
 }

@@ -5,6 +5,7 @@ mod flags;
 mod identity;
 mod log;
 mod open;
+mod outside;
 mod program;
 mod serve;
 

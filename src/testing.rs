@@ -115,7 +115,7 @@ impl TestShell {
         };
         let opened = shell.open_with(Actor::stated("tester", ActorKind::Human), settings).await;
         let opened = opened.unwrap_or_else(|error| panic!("the shell does not open: {error:#}"));
-        if let Err(error) = opened.start().await {
+        if let Err((_, error)) = opened.start().await {
             panic!("the shell does not start: {error:#}");
         }
         Self { session: opened.session, answers: Arc::default(), directory }

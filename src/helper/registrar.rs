@@ -11,6 +11,9 @@ use super::{
 };
 use crate::spec::{Effect, Param, Registry, Spec, Text};
 
+/// The helpers of a component as they are bound to it.
+type Entries<'h, S> = &'h [Arc<Entry<S>>];
+
 /// Marks helpers whose functions take `(cx, arguments…)`.
 pub enum Plain {}
 
@@ -70,7 +73,7 @@ impl<S: Send + Sync + 'static> Helpers<S> {
     }
 
     /// The helpers and their registry, or everything that is wrong with them.
-    pub(crate) fn finish(&self) -> Result<(&[Arc<Entry<S>>], Registry), Vec<String>> {
+    pub(crate) fn finish(&self) -> Result<(Entries<'_, S>, Registry), Vec<String>> {
         let mut problems = self.problems.clone();
         let mut registry = Registry::default();
         for entry in &self.entries {

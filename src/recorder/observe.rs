@@ -3,12 +3,16 @@
 //! A running shell holds a lock on `live/<session_id>` beside the journal. Only whoever gets that lock may say `crashed`:
 //! the kernel releases it when the process dies, whatever its pid is used for afterwards. A file that is not there says
 //! nothing, so sessions of other machines are left alone.
+//!
+//! A lock gets its name only after it was taken: under that name nobody ever finds a file that its session has not
+//! locked yet and takes it for one of the dead.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -16,12 +20,16 @@ use serde_json::Map;
 
 use crate::{
     event::{EventKind, Observation, SessionId},
-    journal::{Journal, JournalError, SessionRecord, SessionStatus, Stream},
+    journal::{Found, Journal, JournalError, SessionRecord, SessionStatus, Stream},
     redact::Redactor,
 };
 
 /// The component that a journal's own stream belongs to.
 const OBSERVER: &str = "journal";
+/// Begins the names of locks that are being made.
+const UNNAMED: &str = ".new-";
+/// A lock is made within a millisecond; one that is still being made after this was left by a process that died.
+const UNNAMED_FOR: Duration = Duration::from_secs(600);
 
 /// The lock that says a session is alive; released by dropping it, or by death.
 #[derive(Debug)]
@@ -40,8 +48,13 @@ impl LiveSession {
         if let Some(directory) = path.parent() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
-        let file = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&path)?;
-        file.try_lock()?;
+        let unnamed = path.with_file_name(format!("{UNNAMED}{session}"));
+        let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&unnamed)?;
+        let named = file.try_lock().map_err(io::Error::from).and_then(|()| std::fs::rename(&unnamed, &path));
+        if let Err(error) = named {
+            let _ = std::fs::remove_file(&unnamed);
+            return Err(error);
+        }
         Ok(Self { path, _locked: file })
     }
 
@@ -71,20 +84,40 @@ fn live_file(database: &Path, session: &SessionId) -> PathBuf {
 /// When the journal can not be read or written.
 pub async fn sweep(journal: &dyn Journal, database: &Path, by: &str) -> Result<Vec<SessionId>, JournalError> {
     let mut crashed = Vec::new();
-    for record in journal.open_sessions().await? {
-        let Some(dead) = take_over(database, &record.session_id) else { continue };
-        // It may have ended between our look and our lock.
-        let still_open = match journal.find(record.session_id.as_str()).await? {
-            crate::journal::Found::One(now) => now.status == SessionStatus::Active,
-            _ => false,
+    // From the locks, not from the open sessions: a session that died before its start was recorded, or just after its
+    // end was, leaves a lock as well.
+    for session in left_behind(database) {
+        let Some(dead) = take_over(database, &session) else { continue };
+        let is_open = match journal.find(session.as_str()).await? {
+            Found::One(record) => !matches!(record.status, SessionStatus::Ended | SessionStatus::Crashed),
+            Found::Many(_) | Found::None => false,
         };
-        if still_open {
-            observe(journal, &record.session_id, "crashed", by, "its process is gone and said no end").await?;
-            crashed.push(record.session_id);
+        if is_open {
+            observe(journal, &session, "crashed", by, "its process is gone and said no end").await?;
+            crashed.push(session);
         }
         dead.end();
     }
     Ok(crashed)
+}
+
+/// The sessions that have a lock, whoever holds it.
+fn left_behind(database: &Path) -> Vec<SessionId> {
+    let directory = database.with_file_name("live");
+    let mut sessions = Vec::new();
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with(UNNAMED) {
+            let made = entry.metadata().and_then(|metadata| metadata.modified());
+            if made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > UNNAMED_FOR)) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        } else if let Ok(session) = name.parse() {
+            sessions.push(session);
+        }
+    }
+    sessions
 }
 
 /// What ending a session came to.

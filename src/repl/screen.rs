@@ -31,6 +31,8 @@ struct State {
     at_start: bool,
     /// A progress line stands there, drawn at that time.
     progress: Option<Instant>,
+    /// Why something did not arrive; a reader that has gone away is no reason to worry.
+    error: Option<io::Error>,
 }
 
 impl Screen {
@@ -44,7 +46,7 @@ impl Screen {
 
     /// A screen on any writer.
     pub(crate) fn on(out: Box<dyn Write + Send>) -> Self {
-        Self(Arc::new(Mutex::new(State { out, at_start: true, progress: None })))
+        Self(Arc::new(Mutex::new(State { out, at_start: true, progress: None, error: None })))
     }
 
     /// Shows text as it is. Only for text that `render` made: escape sequences in it are ours.
@@ -89,6 +91,11 @@ impl Screen {
         state.progress = Some(now);
     }
 
+    /// Why something that was shown did not arrive, for example on a full disk.
+    pub(crate) fn write_error(&self) -> Option<String> {
+        self.state().error.as_ref().map(ToString::to_string)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while writing leaves nothing half done that matters.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -101,7 +108,11 @@ impl State {
             return;
         }
         // A terminal that is gone is noticed by whoever reads from it.
-        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        if let Err(error) = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.error.get_or_insert(error);
+        }
         self.at_start = text.ends_with('\n');
     }
 

@@ -11,6 +11,7 @@ use super::{
     terminal,
 };
 use crate::{
+    console::Failure,
     event::Status,
     recorder::Recording,
     render::{self, Color, visible},
@@ -60,10 +61,34 @@ impl Look {
             Some(failure) => self.err.show_lines(&render_failure(failure, terminal::width(), self.color)),
             None => {
                 let width = terminal::width();
-                let own = self.renderer.as_ref().and_then(|renderer| renderer(&outcome.value, width));
+                let own = self.own_way(&outcome.value, width);
                 self.out.show_lines(&own.map_or_else(|| render::render(&outcome.value, width), |text| visible(&text)));
             }
         }
+    }
+
+    /// How the component shows a value. One that panics has no way of its own.
+    fn own_way(&self, value: &serde_json::Value, width: render::Width) -> Option<String> {
+        let renderer = self.renderer.as_ref()?;
+        let shown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| renderer(value, width)));
+        shown.unwrap_or_else(|_| {
+            self.complain("warning: the component's renderer panicked; the log says where");
+            None
+        })
+    }
+
+    /// Says how a session ended that could not do its work; at a prompt there is no document for it.
+    pub(crate) fn last_word(&self, failure: &Failure, is_prompt: bool) {
+        if self.json && !is_prompt {
+            self.out.show_lines(&render::json(&error_document(failure)));
+        } else {
+            self.err.show_lines(&render_failure(failure, terminal::width(), self.color));
+        }
+    }
+
+    /// Why results did not arrive where they were to go.
+    pub(crate) fn write_error(&self) -> Option<String> {
+        self.out.write_error()
     }
 
     /// Says something that is no result.
@@ -80,20 +105,22 @@ impl Look {
     fn document(&self, outcome: &Outcome) {
         let document = match &outcome.failure {
             None => outcome.value.clone(),
-            Some(failure) => {
-                let at = failure.at.as_ref();
-                json!({"error": {
-                    "kind": failure.kind,
-                    "message": failure.message,
-                    "hint": failure.hint,
-                    "source": at.map(|at| &at.source),
-                    "line": at.map(|at| at.line),
-                    "column": at.map(|at| at.column),
-                }})
-            }
+            Some(failure) => error_document(failure),
         };
         self.out.show_lines(&render::json(&document));
     }
+}
+
+fn error_document(failure: &Failure) -> serde_json::Value {
+    let at = failure.at.as_ref();
+    json!({"error": {
+        "kind": failure.kind,
+        "message": failure.message,
+        "hint": failure.hint,
+        "source": at.map(|at| &at.source),
+        "line": at.map(|at| at.line),
+        "column": at.map(|at| at.column),
+    }})
 }
 
 /// What a shell says of itself when it opens, as it is at that moment.

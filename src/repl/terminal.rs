@@ -92,7 +92,8 @@ impl Saved {
         if unistd::tcgetpgrp(&stdin) != Ok(unistd::getpgrp()) {
             return;
         }
-        let mode = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A copy: a terminal that is held would keep the lock below, and with it whoever restores next.
+        let mode = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let was_reading = termios::tcgetattr(&stdin).is_ok_and(|now| now.local_flags != mode.local_flags);
         let _ = termios::tcsetattr(&stdin, SetArg::TCSANOW, &mode);
         if was_reading && io::stdout().is_terminal() {

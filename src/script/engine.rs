@@ -159,20 +159,23 @@ pub(super) fn build(stage: &Arc<Stage>) -> Engine {
 
     // Some names of helpers are words that the language keeps for later, `sync` among them.
     let at = Arc::clone(stage);
+    #[expect(
+        deprecated,
+        reason = "marked as unstable by the crate; there is no other way to give a reserved word back"
+    )]
     engine.on_parse_token(move |token, _, _| match token {
         Token::Reserved(word) if at.helpers.contains_key(word.as_str()) => Token::Identifier(word),
         other => other,
     });
 
-    // `ps` alone is `ps()`, and so are the words that every shell has.
+    // `ps` alone is `ps()`, and `exit` is what everybody types who wants to leave.
     let at = Arc::clone(stage);
     #[expect(deprecated, reason = "marked as unstable by the crate; there is no other way to resolve a bare name")]
     engine.on_var(move |name, _, context| match at.helpers.get(name) {
-        Some(helper) if helper.spec().required() == 0 && context.scope().get(name).is_none() => {
-            at.call(helper, Vec::new(), None).map(Some)
-        }
-        None if context.scope().get(name).is_none() => natives::bare_word(&at, name),
-        _ => Ok(None),
+        _ if context.scope().get(name).is_some() => Ok(None),
+        Some(helper) if helper.spec().required() == 0 => at.call(helper, Vec::new(), None).map(Some),
+        Some(_) => Ok(None),
+        None => natives::bare(&at, name).transpose(),
     });
     engine
 }

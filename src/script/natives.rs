@@ -47,16 +47,16 @@ pub(super) fn register(engine: &mut Engine, stage: &Arc<Stage>) {
     engine.register_fn("sleep", move |time: ImmutableString| -> Returned { sleep(&at, &time) });
 }
 
-/// What people type without parentheses.
-pub(super) fn bare_word(stage: &Stage, name: &str) -> Result<Option<Dynamic>, Box<EvalAltResult>> {
+/// The same for a name without parentheses; `None` for any other name.
+pub(super) fn bare(stage: &Stage, name: &str) -> Option<Returned> {
     match name {
-        "exit" | "quit" => exit(stage, &Dynamic::from(0_i64)).map(Some),
         "help" => {
             stage.show_help(None);
-            Ok(Some(Dynamic::UNIT))
+            Some(Ok(Dynamic::UNIT))
         }
-        "session" => Ok(Some(value::from_json(stage.session(), &stage.orders))),
-        _ => Ok(None),
+        "session" => Some(Ok(value::from_json(stage.session(), &stage.orders))),
+        "exit" | "quit" => Some(exit(stage, &Dynamic::from(0_i64))),
+        _ => None,
     }
 }
 

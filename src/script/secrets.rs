@@ -88,7 +88,8 @@ fn argument_spans(spec: &Spec, argument: usize, tokens: &[(Token, usize)], end: 
     if matches!(first, Token::MapStart) {
         return named_spans(spec, positional, tokens, end);
     }
-    if positional && tokens.iter().any(|(token, _)| is_literal(token)) { vec![*start..end] } else { Vec::new() }
+    let is_secret = positional && tokens.iter().any(|(token, _)| is_literal(token));
+    is_secret.then_some(*start..end).into_iter().collect()
 }
 
 /// The values of secret names in `#{…}`.

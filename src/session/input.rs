@@ -79,7 +79,8 @@ impl Source {
             text = kept.replace('\r', "\\r");
         }
         if self.kind == Kind::File && text.starts_with("#!") {
-            text.replace_range(..2, "//");
+            // With a blank: `#!/usr/bin/env` would become `///`, a documentation comment that wants a function.
+            text.replace_range(..2, "// ");
         }
         let failure = fault
             .map(|fault| Failure::new("not_text", format!("the input holds {fault}")).hint("scripts are UTF-8 text"));

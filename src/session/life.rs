@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use tokio::task::JoinHandle;
 
 use super::{Command, Next, Outcome, Session};
 use crate::{
@@ -15,6 +16,10 @@ use crate::{
 
 /// How long a command that runs may take to stop when its session ends.
 const STOP_GRACE: Duration = Duration::from_secs(1);
+/// How long the component's hook may take at the end: the end is recorded whatever it does.
+const HOOK_GRACE: Duration = Duration::from_secs(5);
+/// How long the end waits for the sweep that the start has begun.
+const SWEEP_GRACE: Duration = Duration::from_secs(2);
 
 /// The component's hooks, whatever component it is.
 #[async_trait]
@@ -24,15 +29,17 @@ pub(crate) trait Hooks: Send + Sync {
     async fn end(&self, reason: EndReason) -> crate::Result<()>;
 }
 
-/// Whether the session has begun to end, and the lock that says it is alive.
+/// Whether the session has begun to end, what its start still does, and the lock that says it is alive.
 pub(crate) struct Leaving {
     reason: Mutex<Option<EndReason>>,
     live: Mutex<Option<LiveSession>>,
+    begun: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Leaving {
-    pub(crate) fn new() -> Self {
-        Self { reason: Mutex::new(None), live: Mutex::new(None) }
+    /// `begun` writes the start and looks for sessions that died.
+    pub(crate) fn new(begun: JoinHandle<()>) -> Self {
+        Self { reason: Mutex::new(None), live: Mutex::new(None), begun: Mutex::new(Some(begun)) }
     }
 
     pub(crate) fn hold(&self, live: LiveSession) {
@@ -58,6 +65,10 @@ impl Leaving {
     fn take_live(&self) -> Option<LiveSession> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+
+    fn take_begun(&self) -> Option<JoinHandle<()>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl Session {
@@ -67,7 +78,14 @@ impl Session {
     /// # Errors
     /// When the end could not be recorded.
     pub async fn close(self, reason: EndReason) -> crate::Result<()> {
-        self.close_with(reason, 0).await
+        let runtime = self.inner().setting.runtime.clone();
+        // A caller that loses patience drops this future; the session ends all the same.
+        runtime.spawn(async move { self.close_with(reason, 0).await }).await?
+    }
+
+    /// Whether it has begun to end.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.inner().leaving.check().is_err()
     }
 
     pub(crate) async fn close_with(&self, reason: EndReason, exit_code: i32) -> crate::Result<()> {
@@ -78,8 +96,10 @@ impl Session {
         self.interrupt();
         // A command that does not stop in time is left without an outcome: unknown, which is the truth.
         let _turn = tokio::time::timeout(STOP_GRACE, inner.turn.lock()).await;
-        if let Err(error) = inner.hooks.end(reason).await {
-            tracing::warn!(error = format!("{error:#}"), "the hook at the end of the session failed");
+        match tokio::time::timeout(HOOK_GRACE, inner.hooks.end(reason)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = format!("{error:#}"), "the hook at the end of the session failed"),
+            Err(_) => tracing::warn!("the hook at the end of the session takes too long and is left behind"),
         }
         let end = SessionEnd {
             reason,
@@ -94,6 +114,10 @@ impl Session {
             && let Some(live) = live
         {
             live.end();
+        }
+        // A session of one short command ends before its sweep does, and the next one may be as short.
+        if let Some(begun) = inner.leaving.take_begun() {
+            let _ = tokio::time::timeout(SWEEP_GRACE, begun).await;
         }
         self.recorder().close().await;
         result.map_err(|because| anyhow::anyhow!("the end of the session is not recorded: {because}"))

@@ -56,10 +56,8 @@ fn reason(text: &str) -> Result<String, String> {
 /// The command line of a component, with a flag for each of its own settings.
 pub(super) fn command(component: &'static str, version: Option<&'static str>, settings: &Value) -> Command {
     let name = format!("{component}-shell");
-    let command = Command::new(name.clone())
-        .bin_name(name)
-        .about(format!("The admin shell of {component}. Every session and every command is recorded."))
-        .version(version.unwrap_or(env!("CARGO_PKG_VERSION")));
+    let command = Command::new(name.clone()).bin_name(name).version(version.unwrap_or(env!("CARGO_PKG_VERSION")));
+    let about = format!("The admin shell of {component}. Every session and every command is recorded.");
     let own = properties(settings).map(|(name, property)| {
         let flag = name.replace('_', "-");
         let help = property["description"].as_str().unwrap_or_default().to_owned();
@@ -70,7 +68,8 @@ pub(super) fn command(component: &'static str, version: Option<&'static str>, se
             arg.value_name("VALUE")
         }
     });
-    Flags::augment_args(command).args(own.collect::<Vec<_>>())
+    // After the flags, which would say what they are instead.
+    Flags::augment_args(command).args(own.collect::<Vec<_>>()).about(about)
 }
 
 /// The flags, and the component's own settings as they were given.
@@ -79,12 +78,16 @@ pub(super) fn read(matches: &ArgMatches, settings: &Value) -> Result<(Flags, Map
     let mut own = Map::new();
     for (name, property) in properties(settings) {
         if let Some(text) = matches.get_one::<String>(&format!("own.{name}")) {
-            let is_text = has_type(property, "string");
-            let value = if is_text { None } else { serde_json::from_str(text).ok() };
-            own.insert(name.clone(), value.unwrap_or_else(|| Value::from(text.as_str())));
+            own.insert(name.clone(), typed(property, text));
         }
     }
     Ok((flags, own))
+}
+
+/// A setting that was written as text: what its schema says is text stays text, also when it looks like a number.
+pub(super) fn typed(property: &Value, text: &str) -> Value {
+    let value = if has_type(property, "string") { None } else { serde_json::from_str(text).ok() };
+    value.unwrap_or_else(|| Value::from(text))
 }
 
 /// The JSON Schema that the component's own flags are made from.

@@ -49,16 +49,24 @@ struct ComponentHooks<S>(Cx<S>);
 #[async_trait]
 impl<S: AdminShell> Hooks for ComponentHooks<S> {
     async fn before(&self, command: &Command) -> Result<Next> {
-        S::before_command(&self.0, command).await
+        caught(S::before_command(&self.0, command)).await
     }
 
     async fn after(&self, command: &Command, outcome: &Outcome) -> Result<()> {
-        S::after_command(&self.0, command, outcome).await
+        caught(S::after_command(&self.0, command, outcome)).await
     }
 
     async fn end(&self, reason: EndReason) -> Result<()> {
-        S::on_end(&self.0, reason).await
+        caught(S::on_end(&self.0, reason)).await
     }
+}
+
+/// A hook that panics has failed: the record goes on.
+async fn caught<T>(hook: impl Future<Output = Result<T>>) -> Result<T> {
+    AssertUnwindSafe(hook)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked; the log says where")))
 }
 
 struct Shared(Arc<dyn Policy>);
@@ -86,8 +94,14 @@ impl<S: AdminShell> Shell<S> {
         };
         let settings = Settings { mode: Mode::Embedded, read_only: false, reason: None, yes: false, database };
         let opened = self.open_with(who, settings).await?;
-        opened.start().await?;
-        Ok(opened.session)
+        match opened.start().await {
+            Ok(()) => Ok(opened.session),
+            Err((reason, error)) => {
+                // The cause is what the caller wants to hear, also when the end of the session could not be recorded.
+                let _ = opened.session.close_with(reason, 1).await;
+                Err(error)
+            }
+        }
     }
 
     /// Opens a session; its `on_start` hook is still to be run.
@@ -96,10 +110,10 @@ impl<S: AdminShell> Shell<S> {
         let (entries, registry) = self.helpers.finish().map_err(|problems| {
             anyhow::anyhow!("the helpers of `{}` are not right:\n  {}", S::COMPONENT, problems.join("\n  "))
         })?;
+        let redactor = Redactor::new(self.shell.redact());
         let info = Arc::new(session_info::<S>(who, &settings));
         // The lock comes before the start event: whoever finds the event finds the lock.
         let live = LiveSession::begin(&settings.database, &info.session_id);
-        let redactor = Redactor::new(self.shell.redact());
         let recorder = Arc::new(Recorder::new(
             redactor.clone(),
             Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() },
@@ -110,8 +124,6 @@ impl<S: AdminShell> Shell<S> {
         ));
         let runtime = tokio::runtime::Handle::current();
         let observer = info.session_id.to_string();
-        tokio::spawn(begin(Arc::clone(&recorder), settings.database.clone(), observer));
-
         let mut policies: Vec<Box<dyn Policy>> = Vec::new();
         if settings.read_only {
             policies.push(Box::new(ReadOnly));
@@ -140,7 +152,9 @@ impl<S: AdminShell> Shell<S> {
         // Hooks print nowhere: there is no command that they belong to.
         let (line, _) = channel();
         let cx = Cx::new(Arc::clone(&self.shell), CallCx { info, line, cancelled: CancellationToken::new() });
-        let leaving = Leaving::new();
+        // Last: what fails or panics before has recorded nothing yet.
+        let begun = tokio::spawn(begin(Arc::clone(&recorder), settings.database.clone(), observer));
+        let leaving = Leaving::new(begun);
         match live {
             Ok(live) => leaving.hold(live),
             Err(error) => tracing::warn!(%error, "the session holds no lock: a crash of it will not be noticed"),
@@ -188,17 +202,16 @@ pub(crate) struct Opened<S> {
 }
 
 impl<S: AdminShell> Opened<S> {
-    /// Tells the component that its session is open.
-    pub(crate) async fn start(&self) -> Result<()> {
-        let started = AssertUnwindSafe(S::on_start(&self.cx)).catch_unwind().await;
-        let (reason, error) = match started {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => (EndReason::Error, error.context(format!("starting `{}`", S::COMPONENT))),
-            Err(_) => (EndReason::Panic, anyhow::anyhow!("`{}` panicked while it started", S::COMPONENT)),
-        };
-        // The cause is what the person wants to hear, also when the end of the session could not be recorded.
-        let _ = self.session.clone().close_with(reason, 1).await;
-        Err(error)
+    /// Tells the component that its session is open. After an error the session has to be closed, with this reason.
+    pub(crate) async fn start(&self) -> std::result::Result<(), (EndReason, anyhow::Error)> {
+        match AssertUnwindSafe(S::on_start(&self.cx)).catch_unwind().await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err((EndReason::Error, error.context(format!("starting `{}`", S::COMPONENT)))),
+            Err(_) => {
+                let error = anyhow::anyhow!("`{}` panicked while it started; the log says where", S::COMPONENT);
+                Err((EndReason::Panic, error))
+            }
+        }
     }
 }
 

@@ -2,17 +2,18 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found; 128 + n after signal n, as shells have it.
 
-use std::{io::Write, panic::AssertUnwindSafe, process::ExitCode};
+use std::{io::Write, panic::AssertUnwindSafe, path::Path, process::ExitCode};
 
+use clap::error::ErrorKind;
 use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     AdminShell, Settings, Shell,
     flags::{self, Flags},
-    log,
+    log::{self, Log},
     open::record_failed_start,
     serve::{Options, Work},
 };
@@ -20,6 +21,8 @@ use crate::{
     Result,
     config::{Config, component_settings},
     event::{EndReason, Mode},
+    redact::Redactor,
+    render,
     repl::terminal,
 };
 
@@ -46,41 +49,34 @@ pub fn main_with<C: DeserializeOwned + JsonSchema, S: AdminShell>(
 }
 
 fn run<S: AdminShell, C: DeserializeOwned>(schema: &Value, open: impl AsyncFnOnce(C) -> Result<Shell<S>>) -> ExitCode {
-    let matches = flags::command(S::COMPONENT, S::VERSION, schema).get_matches();
-    let (flags, own) = match flags::read(&matches, schema) {
+    let matches = flags::command(S::COMPONENT, S::VERSION, schema).try_get_matches();
+    let (flags, own) = match matches.and_then(|matches| flags::read(&matches, schema)) {
         Ok(read) => read,
-        Err(error) => error.exit(),
+        Err(error) => return wrong_usage(&error),
     };
+    let json = flags.json;
     let settings = Config::load(&flags.overrides()).and_then(|config| {
-        log::start(&format!("{}-shell", S::COMPONENT), config.log.as_deref())?;
-        Ok((config.database_path()?, component_settings::<C>(S::COMPONENT, &own)?))
+        let log = log::start(&format!("{}-shell", S::COMPONENT), config.log.as_deref())?;
+        let typed = |key: &str, text: &str| flags::typed(&schema["properties"][key], text);
+        Ok((config.database_path()?, component_settings::<C>(S::COMPONENT, &own, typed)?, log))
     });
-    let (database, own) = match settings {
+    let (database, own, log) = match settings {
         Ok(settings) => settings,
-        Err(error) => return complain(&error, 2),
+        Err(error) => return complain("configuration", &error, 2, json),
     };
-    let options = match options(&flags, database) {
+    let options = match options(&flags, &database, log) {
         Ok(options) => options,
-        Err((error, code)) => return complain(&error, code),
+        Err((error, code)) => return complain("script", &error, code, json),
     };
     // What panics is caught, recorded and said in a sentence; the place goes to the log.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&anyhow::Error::from(error).context("starting the runtime"), 1),
+        Err(error) => return complain("start", &anyhow::Error::from(error).context("starting the runtime"), 1, json),
     };
-    let json = options.json;
     let code = match runtime.block_on(session(open, own, options)) {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            if json {
-                let text = crate::render::json(
-                    &serde_json::json!({"error": {"kind": "start", "message": format!("{error:#}")}}),
-                );
-                let _ = writeln!(std::io::stdout(), "{text}");
-            }
-            complain(&error, 1)
-        }
+        Err(error) => complain("start", &error, 1, json),
     };
     // The thread at the prompt may be reading still; it ends with the process.
     runtime.shutdown_background();
@@ -107,7 +103,7 @@ async fn session<S: AdminShell, C>(
     Ok(code)
 }
 
-fn options(flags: &Flags, database: std::path::PathBuf) -> std::result::Result<Options, (anyhow::Error, u8)> {
+fn options(flags: &Flags, database: &Path, log: Log) -> std::result::Result<Options, (anyhow::Error, u8)> {
     let file = flags.file.as_ref().or(flags.script.as_ref());
     let work = match (&flags.code, file) {
         (Some(code), _) => Work::Code(std::os::unix::ffi::OsStrExt::as_bytes(code.as_os_str()).to_vec()),
@@ -135,11 +131,39 @@ fn options(flags: &Flags, database: std::path::PathBuf) -> std::result::Result<O
         work,
         json: flags.json,
         color: terminal::color(flags.no_color),
-        settings: Settings { mode, read_only: flags.read_only, reason: flags.reason.clone(), yes: flags.yes, database },
+        settings: Settings {
+            mode,
+            read_only: flags.read_only,
+            reason: flags.reason.clone(),
+            yes: flags.yes,
+            database: database.to_owned(),
+        },
+        log: Some(log),
     })
 }
 
-fn complain(error: &anyhow::Error, code: u8) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "error: {}", crate::render::visible(&format!("{error:#}")));
+/// Says what is wrong before there is a session: with `--json` as the one document, else on standard error. Files that
+/// are quoted may hold secrets.
+fn complain(kind: &str, error: &anyhow::Error, code: u8, json: bool) -> ExitCode {
+    let message = Redactor::default().text(&format!("{error:#}")).into_string();
+    // Nobody reads any more: then nobody hears that either.
+    let _ = if json {
+        writeln!(std::io::stdout(), "{}", render::json(&json!({"error": {"kind": kind, "message": message}})))
+    } else {
+        writeln!(std::io::stderr(), "error: {}", render::visible(&message))
+    };
     ExitCode::from(code)
+}
+
+/// What the command line's reader says: help and version are no errors.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    let is_error = !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    // The flags could not be read, so this one is looked for by hand.
+    if is_error && std::env::args_os().any(|arg| arg == "--json") {
+        let text = error.to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned();
+        return complain("usage", &anyhow::Error::msg(message), 2, true);
+    }
+    let _ = error.print();
+    ExitCode::from(if is_error { 2 } else { 0 })
 }

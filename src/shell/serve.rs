@@ -1,24 +1,39 @@
-//! Serving one session from its opening to its end: the prompt or a script, the signals, the request to end.
+//! Serving one session from its opening to its end: the prompt or a script, and what ends it from outside.
+//!
+//! Invariants:
+//! - From the first moment of a session there is nothing that ends it without a `session_end` but the death of the
+//!   process: signals are caught before it is opened, and a panic anywhere is its end with that reason.
+//! - The end is recorded first and told to the terminal afterwards: a terminal may be held (Ctrl-S) for ever.
+//! - Whatever ends it, the terminal is given back as it was.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
-use tokio::signal::unix::{SignalKind, signal};
 
-use super::{AdminShell, Settings, Shell, open::Opened};
+use super::{
+    AdminShell, Settings, Shell,
+    log::Log,
+    open::{Opened, record_failed_start},
+    outside::Outside,
+};
 use crate::{
     Result,
     config::{Config, Overrides, state_dir},
+    console::Failure,
     event::{Actor, EndReason, Mode},
-    render::{Color, visible},
+    render::Color,
     repl::{self, Banner, Look, terminal},
-    session::{Session, Source},
+    session::Source,
 };
 
 /// How long the banner waits for the component to say how its adapters are.
 const ADAPTER_PATIENCE: Duration = Duration::from_millis(200);
-/// How often a session looks whether it was asked to end.
-const END_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the last words may take on a terminal that takes none.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a session is opened for.
 pub(crate) enum Work {
@@ -34,11 +49,30 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     pub(crate) color: Color,
     pub(crate) settings: Settings,
+    /// The program's log, which must not hold what the session knows to be secret.
+    pub(crate) log: Option<Log>,
+}
+
+/// How a session ended, and what there is to say about it.
+struct Left {
+    reason: EndReason,
+    code: u8,
+    /// A failure of the whole session, not of one command.
+    failure: Option<Failure>,
+}
+
+impl Left {
+    fn because(reason: EndReason, code: u8, failure: Failure) -> Self {
+        Self { reason, code, failure: Some(failure) }
+    }
 }
 
 impl<S: AdminShell> Shell<S> {
     /// Serves one session at the terminal, or runs the script on standard input where there is none, inside a program
     /// that has a tokio runtime. Returns when the session has ended.
+    ///
+    /// SIGTERM, SIGHUP and SIGQUIT end the session and not the program, which sees from the reason what it was; SIGINT
+    /// interrupts a command. A program that reacts to them itself hears them as well.
     ///
     /// # Errors
     /// When the shell can not be opened.
@@ -51,62 +85,120 @@ impl<S: AdminShell> Shell<S> {
         let mode = if interactive { Mode::Interactive } else { Mode::Stdin };
         let settings = Settings { mode, read_only: false, reason: None, yes: false, database };
         let work = if interactive { Work::Prompt } else { Work::Stdin };
-        let options = Options { work, json: false, color: terminal::color(false), settings };
+        let options = Options { work, json: false, color: terminal::color(false), settings, log: None };
         self.serve(options).await.map(|(reason, _)| reason)
     }
 
     pub(crate) async fn serve(self, options: Options) -> Result<(EndReason, u8)> {
         let guard = terminal::TerminalGuard::save();
-        let opened =
-            match AssertUnwindSafe(self.open_with(Actor::current(), options.settings.clone())).catch_unwind().await {
-                Ok(opened) => opened?,
-                Err(_) => anyhow::bail!("`{}` panicked while its session was opened; the log says where", S::COMPONENT),
-            };
-        opened.start().await?;
-        let look = Look::new(options.color, options.json, self.renderer.clone());
-        let session = opened.session.clone();
-        let (reason, code) = tokio::select! {
-            left = work(&self, &opened, options, look.clone()) => left,
-            signalled = end_from_outside(&session) => {
-                if let Some(guard) = &guard {
-                    guard.restore();
-                }
-                if let Some(word) = signalled.word {
-                    look.complain(&word);
-                }
-                (signalled.reason, signalled.code)
+        let mut outside = Outside::listen();
+        let settings = options.settings.clone();
+        let opened = match AssertUnwindSafe(self.open_with(Actor::current(), settings.clone())).catch_unwind().await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(error)) => {
+                record_failed_start::<S>(&settings, EndReason::Error).await;
+                return Err(error);
+            }
+            Err(_) => {
+                record_failed_start::<S>(&settings, EndReason::Panic).await;
+                anyhow::bail!("`{}` panicked while its session was opened; the log says where", S::COMPONENT);
             }
         };
-        if let Err(error) = session.close_with(reason, i32::from(code)).await {
-            look.complain(&format!("warning: {error:#}"));
+        let session = opened.session.clone();
+        if let Some(log) = &options.log {
+            log.mask_with(session.recorder().redactor().clone());
         }
-        if let Some(guard) = &guard {
-            guard.restore();
+        let look = Look::new(options.color, options.json, self.renderer.clone());
+        let is_prompt = matches!(options.work, Work::Prompt);
+        let at_prompt = AtomicBool::new(false);
+        let interrupted = AtomicBool::new(false);
+        let working = AssertUnwindSafe(work(&self, &opened, options, &look, &at_prompt)).catch_unwind();
+        let mut left = tokio::select! {
+            left = working => left.unwrap_or_else(|_| {
+                let message = format!("`{}` panicked; the session is over, and the log says where", S::COMPONENT);
+                Ok(Left::because(EndReason::Panic, 1, Failure::new("panic", message)))
+            }),
+            ended = outside.ends(&session, &at_prompt, &interrupted) => {
+                let failure = ended.word.map(|word| Failure::new(ended.reason.as_str(), word));
+                Ok(Left { reason: ended.reason, code: ended.code, failure })
+            }
+        };
+        if let Ok(left) = &mut left
+            && !is_prompt
+            && left.code == 1
+            && interrupted.load(Ordering::Relaxed)
+        {
+            // What a program is that was stopped from its keyboard: loops of a calling script end with it.
+            (left.reason, left.code) = (EndReason::Signal, 128 + 2);
         }
+        let (reason, code) = match &left {
+            Ok(left) => (left.reason, left.code),
+            Err((reason, _)) => (*reason, 1),
+        };
+        let closed = session.close_with(reason, i32::from(code)).await;
+        let failure = match left {
+            Ok(left) => left.failure,
+            Err((_, error)) => {
+                farewell(guard, || {}).await;
+                return Err(error);
+            }
+        };
+        farewell(guard, move || {
+            if let Some(failure) = failure {
+                look.last_word(&failure, is_prompt);
+            }
+            if let Err(error) = closed {
+                look.complain(&format!("warning: {error:#}"));
+            }
+        })
+        .await;
         Ok((reason, code))
     }
 }
 
-async fn work<S: AdminShell>(shell: &Shell<S>, opened: &Opened<S>, options: Options, look: Look) -> (EndReason, u8) {
+/// Gives the terminal back and says the last words, as far as the terminal takes them.
+async fn farewell(guard: Option<terminal::TerminalGuard>, words: impl FnOnce() + Send + 'static) {
+    let saying = tokio::task::spawn_blocking(move || {
+        if let Some(guard) = &guard {
+            guard.restore();
+        }
+        words();
+    });
+    if tokio::time::timeout(FAREWELL, saying).await.is_err() {
+        tracing::warn!("the terminal takes no more output");
+    }
+}
+
+async fn work<S: AdminShell>(
+    shell: &Shell<S>,
+    opened: &Opened<S>,
+    options: Options,
+    look: &Look,
+    at_prompt: &AtomicBool,
+) -> std::result::Result<Left, (EndReason, anyhow::Error)> {
+    opened.start().await?;
     let session = &opened.session;
     let source = match options.work {
         Work::Prompt => {
             let banner = banner(shell, opened).await;
             let prompt = shell.shell.prompt();
             let history = state_dir().join(format!("{}.history", S::COMPONENT));
-            return repl::converse(session.clone(), prompt, banner, history, look).await;
+            at_prompt.store(true, Ordering::Relaxed);
+            let (reason, code) = repl::converse(session.clone(), prompt, banner, history, look.clone()).await;
+            return Ok(Left { reason, code, failure: None });
         }
         Work::Code(bytes) => Source::argument(bytes),
         Work::File { name, bytes } => Source::script(name, bytes),
         Work::Stdin => match repl::read_stdin().await {
             Ok(bytes) => Source::script("stdin", bytes),
             Err(error) => {
-                look.complain(&format!("error: reading standard input: {error}"));
-                return (EndReason::Error, 1);
+                let failure = Failure::new("input", format!("reading standard input: {error}"));
+                return Ok(Left::because(EndReason::Error, 1, failure));
             }
         },
     };
-    repl::run_once(session, source, &look).await
+    let (reason, code) = repl::run_once(session, source, look).await;
+    Ok(Left { reason, code, failure: None })
 }
 
 async fn banner<S: AdminShell>(shell: &Shell<S>, opened: &Opened<S>) -> Banner {
@@ -128,55 +220,5 @@ async fn banner<S: AdminShell>(shell: &Shell<S>, opened: &Opened<S>) -> Banner {
         read_only: session.info().read_only,
         session_id: session.id().to_string(),
         first: repl::first_helpers(session),
-    }
-}
-
-struct FromOutside {
-    reason: EndReason,
-    code: u8,
-    word: Option<String>,
-}
-
-/// Resolves when the session has to end without its person's doing. Ctrl-C only interrupts the command that runs.
-async fn end_from_outside(session: &Session) -> FromOutside {
-    let by_signal = |kind: SignalKind| async move {
-        match signal(kind) {
-            Ok(mut signals) => {
-                signals.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let ended = |reason, signal: u8| FromOutside { reason, code: 128 + signal, word: None };
-    let interrupts = async {
-        if let Ok(mut signals) = signal(SignalKind::interrupt()) {
-            while signals.recv().await.is_some() {
-                session.interrupt();
-            }
-        }
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        () = by_signal(SignalKind::terminate()) => ended(EndReason::Signal, 15),
-        () = by_signal(SignalKind::quit()) => ended(EndReason::Signal, 3),
-        () = by_signal(SignalKind::hangup()) => ended(EndReason::Hangup, 1),
-        request = end_request(session) => FromOutside { reason: EndReason::Operator, code: 0, word: Some(request) },
-        () = interrupts => unreachable!("interrupts never end the session"),
-    }
-}
-
-/// Resolves when somebody asked this session to end.
-async fn end_request(session: &Session) -> String {
-    loop {
-        tokio::time::sleep(END_REQUEST_INTERVAL).await;
-        let Ok(journal) = session.recorder().journal().await else { continue };
-        let Ok(observations) = journal.observations(session.id()).await else { continue };
-        let request = observations
-            .iter()
-            .filter_map(|event| event.decode::<crate::event::Observation>())
-            .find(|observation| observation.what == "end_requested");
-        if let Some(request) = request {
-            return format!("This session was ended by {}: {}", visible(&request.by), visible(&request.why));
-        }
     }
 }

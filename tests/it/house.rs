@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 /// Module → modules of ours that it may import. `shell` wires everything, so it is not listed.
-const ARROWS: &[(&str, &[&str])] = &[
+pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("event", &[]),
     ("render", &[]),
     ("console", &[]),

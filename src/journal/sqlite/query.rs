@@ -84,7 +84,8 @@ impl Plan<'_> {
     async fn make(&mut self, filter: &Filter) -> Result<(), JournalError> {
         self.bound(filter);
         let mut exact = self.exact(filter);
-        // Of several exact filters the rarest is walked.
+        // Of several exact filters the rarest is walked; of several common ones the first, so those go first that are
+        // seldom as common as they can be.
         if exact.len() > 1 {
             let mut sizes = Vec::with_capacity(exact.len());
             for walk in &exact {
@@ -154,12 +155,16 @@ impl Plan<'_> {
             )),
             Some(SessionStatus::Lost) => Some(beat(LOST)),
         };
-        walks.extend(by_status.map(|by| Walk { index: Some("sessions_by_status"), by }));
+        let place = if filter.status == Some(SessionStatus::Ended) { walks.len() } else { 0 };
+        if let Some(by) = by_status {
+            walks.insert(place, Walk { index: Some("sessions_by_status"), by });
+        }
         if filter.active {
-            walks.push(Walk { index: Some("sessions_by_status"), by: beat(&format!("NOT {LOST}")) });
+            walks.insert(0, Walk { index: Some("sessions_by_status"), by: beat(&format!("NOT {LOST}")) });
         }
         if filter.incomplete {
-            walks.push(Walk { index: Some("sessions_without_own_end"), by: Condition::new("p.own_end = 0", vec![]) });
+            let by = Condition::new("p.own_end = 0", vec![]);
+            walks.insert(0, Walk { index: Some("sessions_without_own_end"), by });
         }
         walks
     }

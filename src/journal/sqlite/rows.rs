@@ -80,6 +80,17 @@ impl Loaded {
         }
     }
 
+    /// As it is once its changes are committed.
+    pub(super) fn settled(mut self) -> Self {
+        self.is_new = false;
+        self.changed = false;
+        self.has_session = self.picture.is_some();
+        self.span_before = self.picture.as_ref().map(|picture| picture.span.clone());
+        self.totals_before = self.picture.as_ref().map(|picture| (picture.day(), picture.totals()));
+        self.facts = None;
+        self
+    }
+
     /// Whether its rows must be written.
     pub(super) fn has_changed(&self) -> bool {
         self.changed

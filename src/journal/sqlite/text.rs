@@ -34,9 +34,6 @@ pub(super) async fn find(journal: &SqliteJournal, text: &str, few: i64) -> Resul
         ),
         matches.values.clone(),
     );
-    if text.chars().count() < 3 {
-        return Ok(Found::TooMany(common));
-    }
     if let Ok(writer) = journal.writer()
         && has_backlog(journal).await?
     {
@@ -47,13 +44,18 @@ pub(super) async fn find(journal: &SqliteJournal, text: &str, few: i64) -> Resul
         }
     }
     let mut script = Script::default();
-    script.add(&format!(
-        "SELECT stream FROM commands WHERE position IN \
-         (SELECT rowid FROM command_text WHERE {0} LIMIT {few}) UNION ALL SELECT stream FROM commands \
-         WHERE position > (SELECT text_position FROM journal) AND {0} LIMIT {few}",
-        matches.sql
-    ));
-    bind(&mut script, &matches.values);
+    if text.chars().count() < 3 {
+        // Nothing so short is in the index: the commands are tried one by one, which stops soon when it is common.
+        script.add(&format!("SELECT stream FROM commands WHERE {} ORDER BY position DESC LIMIT {few}", matches.sql));
+    } else {
+        script.add(&format!(
+            "SELECT stream FROM commands WHERE position IN \
+             (SELECT rowid FROM command_text WHERE {0} LIMIT {few}) UNION ALL SELECT stream FROM commands \
+             WHERE position > (SELECT text_position FROM journal) AND {0} LIMIT {few}",
+            matches.sql
+        ));
+        bind(&mut script, &matches.values);
+    }
     bind(&mut script, &matches.values);
     let rows = journal.rows(script).await?;
     if i64::try_from(rows.len()).unwrap_or(i64::MAX) >= few {

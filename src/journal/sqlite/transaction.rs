@@ -17,7 +17,8 @@ use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    error::translate,
+    error::{Code, code, translate},
+    migrate::SCHEMA_VERSION,
     rows::{self, EventRow, Loaded},
     script::{Script, Shape, Stopped},
     writer::{check_version, failed_commit},
@@ -43,6 +44,36 @@ pub(super) struct Known {
     pub event: Option<Event>,
 }
 
+/// What a committed transaction leaves to the next one on the same connection.
+pub(super) struct Warm {
+    pub streams: HashMap<String, Loaded>,
+    data_version: i64,
+    position: i64,
+    link: Hash,
+}
+
+/// Why a transaction was not committed.
+pub(super) enum Uncommitted {
+    /// It went on from an earlier one, and that is not where the journal stands: begin anew.
+    Stale,
+    /// It failed.
+    Failed(JournalError),
+}
+
+impl Uncommitted {
+    /// The error of a transaction that has begun by itself.
+    pub(super) fn into_error(self) -> JournalError {
+        match self {
+            Self::Failed(error) => error,
+            Self::Stale => JournalError::Database("the journal has changed meanwhile".to_owned()),
+        }
+    }
+}
+
+/// Fails, with an error of SQLite's, when somebody else has written to the file since, or has migrated it.
+const GUARD: &str = "SELECT iif((SELECT data_version FROM pragma_data_version) = ? \
+     AND (SELECT user_version FROM pragma_user_version) = ?, 1, json('stale'))";
+
 /// One writing transaction.
 pub(super) struct Transaction<'c> {
     pub(super) connection: &'c mut SqliteConnection,
@@ -53,6 +84,10 @@ pub(super) struct Transaction<'c> {
     path: &'c Path,
     /// What `begin` has read is what the first piece of work needs.
     is_first: bool,
+    /// It goes on from a commit, and has not begun: its only trip begins, checks that nobody has written since, and
+    /// commits.
+    goes_on: bool,
+    data_version: i64,
     position: i64,
     link: Hash,
     /// Streams ever opened, once it was asked for.
@@ -73,13 +108,14 @@ impl<'c> Transaction<'c> {
         ids: &[Uuid],
     ) -> Result<Self, JournalError> {
         let mut script = Script::default();
-        script.add("BEGIN IMMEDIATE").add("PRAGMA user_version").add(rows::SELECT_HEAD);
+        script.add("BEGIN IMMEDIATE").add("PRAGMA user_version").add("PRAGMA data_version").add(rows::SELECT_HEAD);
         rows::select_streams(&mut script, names);
         rows::select_known(&mut script, ids);
         let answers = script.run(connection).await.map_err(|stopped| translate(&stopped.error, path))?;
         let first = |at: usize| answers.get(at).and_then(|rows| rows.first());
         check_version(first(1).map_or(0, |row| row.get(0)))?;
-        let (position, link) = match first(2) {
+        let data_version = first(2).map_or(0, |row| row.get(0));
+        let (position, link) = match first(3) {
             Some(row) => (row.get(0), rows::hash(row, 1)?),
             None => (0, genesis(journal)),
         };
@@ -91,6 +127,8 @@ impl<'c> Transaction<'c> {
             known: HashMap::new(),
             path,
             is_first: !ids.is_empty(),
+            goes_on: false,
+            data_version,
             position,
             link,
             opened: None,
@@ -99,8 +137,35 @@ impl<'c> Transaction<'c> {
             changes: Vec::new(),
             observations: Vec::new(),
         };
-        transaction.take_in(answers.get(3..).unwrap_or_default())?;
+        transaction.take_in(answers.get(4..).unwrap_or_default())?;
         Ok(transaction)
+    }
+
+    /// Goes on where a transaction on this connection was committed, without reading anything again.
+    pub(super) fn go_on(
+        connection: &'c mut SqliteConnection,
+        path: &'c Path,
+        journal: &'c JournalId,
+        warm: Warm,
+    ) -> Self {
+        Self {
+            connection,
+            journal,
+            now_us: Timestamp::now().as_microsecond(),
+            streams: warm.streams,
+            known: HashMap::new(),
+            path,
+            is_first: true,
+            goes_on: true,
+            data_version: warm.data_version,
+            position: warm.position,
+            link: warm.link,
+            opened: None,
+            opened_more: false,
+            events: Vec::new(),
+            changes: Vec::new(),
+            observations: Vec::new(),
+        }
     }
 
     /// Reads the streams and ids that a piece of work needs and that are not known yet.
@@ -199,6 +264,9 @@ impl<'c> Transaction<'c> {
     /// The scripts that write what waits: one, or one for each chunk of rows.
     fn waiting(&mut self, shape: Shape) -> Vec<Script> {
         let mut scripts = vec![Script::default()];
+        if self.goes_on {
+            scripts[0].add("BEGIN IMMEDIATE").add(GUARD).bind(self.data_version).bind(SCHEMA_VERSION);
+        }
         rows::insert_events(&mut scripts, shape, &std::mem::take(&mut self.events), self.now_us);
         rows::write_changes(&mut scripts, shape, std::mem::take(&mut self.changes));
         for (position, observation, time_us) in self.observations.drain(..) {
@@ -208,8 +276,13 @@ impl<'c> Transaction<'c> {
         scripts
     }
 
+    /// Writes everything and commits.
+    pub(super) async fn commit(self) -> Result<(), JournalError> {
+        self.commit_and_keep().await.map(drop).map_err(Uncommitted::into_error)
+    }
+
     /// Writes everything and commits. A COMMIT that fails is looked into: only what is surely not stored has failed.
-    pub(super) async fn commit(mut self) -> Result<(), JournalError> {
+    pub(super) async fn commit_and_keep(mut self) -> Result<Warm, Uncommitted> {
         // A command's commit is one trip. Much to write is written in scripts that are found in the cache.
         let changed = self.streams.values().filter(|stream| stream.has_changed()).count();
         let shape = if self.events.len() <= 4 && changed <= 2 { Shape::One } else { Shape::Many };
@@ -231,13 +304,26 @@ impl<'c> Transaction<'c> {
         let statements = last.len();
         let last = scripts.pop().unwrap_or_default();
         for script in scripts {
-            self.read(script).await?;
+            self.read(script).await.map_err(Uncommitted::Failed)?;
         }
         match last.run(self.connection).await {
-            Ok(_) => Ok(()),
-            Err(Stopped { done, error }) if done + 1 == statements => Err(failed_commit(&error, self.path)),
-            Err(Stopped { error, .. }) => Err(translate(&error, self.path)),
+            Ok(_) => Ok(self.into_warm()),
+            Err(Stopped { done, error }) if done + 1 == statements => {
+                Err(Uncommitted::Failed(failed_commit(&error, self.path)))
+            }
+            // The guard spoke, or an id or a place is taken, which is for a transaction that looks first to sort out.
+            Err(Stopped { done, error }) if self.goes_on && done > 0 && code(&error) == Code::Other => {
+                Err(Uncommitted::Stale)
+            }
+            Err(Stopped { error, .. }) => Err(Uncommitted::Failed(translate(&error, self.path))),
         }
+    }
+
+    fn into_warm(self) -> Warm {
+        // One process records few sessions at a time; a tracker's many are read again.
+        let streams = if self.streams.len() > 4 { HashMap::new() } else { self.streams };
+        let streams = streams.into_iter().map(|(name, loaded)| (name, loaded.settled())).collect();
+        Warm { streams, data_version: self.data_version, position: self.position, link: self.link }
     }
 
     /// Runs a script inside the transaction.

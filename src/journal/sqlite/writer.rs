@@ -10,22 +10,28 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
     sync::{Arc, Mutex as Queue},
+    task::{Context, Poll},
 };
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::sync::{Mutex, MutexGuard, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, MutexGuard, oneshot},
+};
 
 use super::{
     error::{Code, code, translate},
     migrate::SCHEMA_VERSION,
     script::{Script, Stopped},
     site::Site,
-    transaction::Transaction,
+    transaction::{Transaction, Uncommitted, Warm},
     upkeep::Upkeep,
 };
 use crate::{
-    event::{Draft, Event, JournalId},
+    event::{Draft, Event, EventKind, JournalId},
     journal::{JournalError, Stream, Verdict},
 };
 
@@ -46,10 +52,50 @@ impl Work {
         }
     }
 
+    /// Few drafts of a stream that is at hand, none of which says something about another one.
+    fn is_short(&self, warm: &Warm) -> bool {
+        let Self::Record(stream, drafts, _) = self else { return false };
+        warm.streams.contains_key(stream.id.as_str())
+            && drafts.len() <= 4
+            && drafts.iter().all(|draft| *draft.kind() != EventKind::Observation)
+    }
+
     fn fail(self, error: JournalError) {
         match self {
             Self::Record(_, _, reply) => drop(reply.send(Err(error))),
             Self::Append(_, reply) => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// What became of going on from the last transaction.
+enum GoneOn {
+    Done(Result<(), JournalError>),
+    /// It can not be done so.
+    Not(Vec<Work>),
+}
+
+/// A caller serves the queue itself, which saves waking another thread. When it goes away before it is done, a task does
+/// the rest: a transaction is never left halfway.
+struct Serving(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl Future for Serving {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Some(serving) = self.0.as_mut() else { return Poll::Ready(()) };
+        let polled = serving.as_mut().poll(context);
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let (Some(serving), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(serving);
         }
     }
 }
@@ -75,6 +121,8 @@ struct Slot {
     connection: Option<SqliteConnection>,
     identity: Option<(u64, u64)>,
     interrupted: bool,
+    /// What the last transaction left, as long as nothing else was done with the connection.
+    warm: Option<Warm>,
 }
 
 impl Writer {
@@ -86,7 +134,7 @@ impl Writer {
         connection: SqliteConnection,
     ) -> Self {
         let identity = site.as_ref().and_then(Site::identity);
-        let slot = Slot { connection: Some(connection), identity, interrupted: false };
+        let slot = Slot { connection: Some(connection), identity, interrupted: false, warm: None };
         Self {
             site,
             options,
@@ -104,21 +152,38 @@ impl Writer {
         drafts: &[Draft],
     ) -> Result<Vec<Event>, JournalError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Work::Record(stream.clone(), drafts.to_vec(), reply));
-        answer.await.unwrap_or_else(|_| Err(stopped()))
+        self.submit(Work::Record(stream.clone(), drafts.to_vec(), reply), answer).await
     }
 
     /// Queues sealed events and waits until they are judged and stored.
     pub(super) async fn append(self: &Arc<Self>, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Work::Append(events.to_vec(), reply));
-        answer.await.unwrap_or_else(|_| Err(stopped()))
+        self.submit(Work::Append(events.to_vec(), reply), answer).await
     }
 
-    fn submit(self: &Arc<Self>, work: Work) {
+    /// Queues work, and serves the queue until the answer is there.
+    async fn submit<T>(
+        self: &Arc<Self>,
+        work: Work,
+        mut answer: oneshot::Receiver<Result<T, JournalError>>,
+    ) -> Result<T, JournalError> {
         self.queue.lock().expect("nobody panics with the queue").push_back(work);
-        let writer = Arc::clone(self);
-        tokio::spawn(writer.serve());
+        let mut serving = Serving(Some(Box::pin(Arc::clone(self).serve())));
+        let answered = poll_fn(|context| {
+            let served = Pin::new(&mut serving).poll(context);
+            match Pin::new(&mut answer).poll(context) {
+                Poll::Pending if served.is_ready() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            }
+        });
+        let answered = answered.await;
+        // Served and not answered: it was taken by somebody else, who answers when the transaction is over.
+        let answer = match answered {
+            Some(answer) => answer,
+            None => answer.await,
+        };
+        answer.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Serves whoever is in the queue; nobody, when somebody else has served them meanwhile.
@@ -128,17 +193,59 @@ impl Writer {
         if works.is_empty() {
             return;
         }
-        let connection = match self.ready(&mut slot).await {
-            Ok(connection) => connection,
-            Err(error) => return works.into_iter().for_each(|work| work.fail(error.clone())),
-        };
+        if let Err(error) = self.ready(&mut slot).await {
+            return works.into_iter().for_each(|work| work.fail(error.clone()));
+        }
         let events = works.iter().map(Work::size).sum();
+        let works = match self.go_on(&mut slot, works).await {
+            GoneOn::Done(outcome) => return self.served(slot, outcome, events).await,
+            GoneOn::Not(works) => works,
+        };
+        let Some(connection) = slot.connection.as_mut() else { return };
         let outcome = self.write(connection, works).await;
+        let outcome = outcome.map(|warm| slot.warm = Some(warm));
+        self.served(slot, outcome, events).await;
+    }
+
+    async fn served(
+        self: &Arc<Self>,
+        mut slot: MutexGuard<'_, Slot>,
+        outcome: Result<(), JournalError>,
+        events: usize,
+    ) {
         self.settle(&mut slot, outcome).await;
         drop(slot);
         if self.site.is_some() && self.upkeep.is_due(events) {
-            tokio::spawn(async move { self.look_after().await });
+            let writer = Arc::clone(self);
+            tokio::spawn(async move { writer.look_after().await });
         }
+    }
+
+    /// Records in one trip, where the last transaction left all that is needed: a shell's commands, one after the other.
+    async fn go_on(&self, slot: &mut Slot, mut works: Vec<Work>) -> GoneOn {
+        let (1, Some(warm)) = (works.len(), slot.warm.take()) else { return GoneOn::Not(works) };
+        let Some(Work::Record(stream, drafts, reply)) = works.pop_if(|work| work.is_short(&warm)) else {
+            return GoneOn::Not(works);
+        };
+        let Some(connection) = slot.connection.as_mut() else { return GoneOn::Not(works) };
+        let mut transaction = Transaction::go_on(connection, self.path(), &self.journal, warm);
+        let (result, outcome) = match transaction.record(&stream, &drafts).await {
+            Err(error) => (Err(error), Ok(())),
+            Ok(events) => match transaction.commit_and_keep().await {
+                Ok(warm) => {
+                    slot.warm = Some(warm);
+                    (Ok(events), Ok(()))
+                }
+                Err(Uncommitted::Failed(error)) => (Err(error.clone()), Err(error)),
+                Err(Uncommitted::Stale) => {
+                    self.settle(slot, Err(JournalError::Damaged("stale".to_owned()))).await;
+                    slot.interrupted = true;
+                    return GoneOn::Not(vec![Work::Record(stream, drafts, reply)]);
+                }
+            },
+        };
+        drop(reply.send(result));
+        GoneOn::Done(outcome)
     }
 
     fn take(&self) -> Vec<Work> {
@@ -153,7 +260,7 @@ impl Writer {
     }
 
     /// Writes everything in one transaction and tells everybody. The error is for the connection's sake.
-    async fn write(&self, connection: &mut SqliteConnection, works: Vec<Work>) -> Result<(), JournalError> {
+    async fn write(&self, connection: &mut SqliteConnection, works: Vec<Work>) -> Result<Warm, JournalError> {
         let mut transaction = match self.begin(connection, &works).await {
             Ok(transaction) => transaction,
             Err(error) => {
@@ -189,12 +296,12 @@ impl Writer {
         }
         let outcome = match failure {
             Some(error) => Err(error),
-            None => transaction.commit().await,
+            None => transaction.commit_and_keep().await.map_err(Uncommitted::into_error),
         };
         for answer in answers {
             match (answer, &outcome) {
-                (Answer::Record(reply, result), Ok(())) => drop(reply.send(result)),
-                (Answer::Append(reply, verdicts), Ok(())) => drop(reply.send(Ok(verdicts))),
+                (Answer::Record(reply, result), Ok(_)) => drop(reply.send(result)),
+                (Answer::Append(reply, verdicts), Ok(_)) => drop(reply.send(Ok(verdicts))),
                 (Answer::Record(reply, _), Err(error)) => drop(reply.send(Err(error.clone()))),
                 (Answer::Append(reply, _), Err(error)) => drop(reply.send(Err(error.clone()))),
             }
@@ -225,6 +332,7 @@ impl Writer {
     /// A connection in a known state, opened again where need be.
     async fn ready<'s>(&self, slot: &'s mut Slot) -> Result<&'s mut SqliteConnection, JournalError> {
         if slot.interrupted {
+            slot.warm = None;
             // A task died in the middle, with its runtime. Rolling back is all that a journal in memory can do.
             match (&self.site, slot.connection.as_mut()) {
                 (None, Some(connection)) => drop(sqlx::query("ROLLBACK").execute(connection).await),
@@ -240,6 +348,7 @@ impl Writer {
             if slot.connection.is_none() {
                 let opened = self.options.connect().await.map_err(|error| translate(&error, &site.path))?;
                 slot.connection = Some(opened);
+                slot.warm = None;
                 slot.identity = there;
             }
         }
@@ -251,6 +360,7 @@ impl Writer {
     async fn settle(&self, slot: &mut Slot, outcome: Result<(), JournalError>) {
         slot.interrupted = false;
         let Err(error) = outcome else { return };
+        slot.warm = None;
         let Some(connection) = slot.connection.as_mut() else { return };
         let mut rollback = Script::default();
         rollback.add("ROLLBACK");
@@ -269,6 +379,7 @@ impl Writer {
     pub(super) async fn hold(&self) -> Result<Held<'_>, JournalError> {
         let mut slot = self.connection.lock().await;
         self.ready(&mut slot).await?;
+        slot.warm = None;
         Ok(Held { writer: self, slot })
     }
 
