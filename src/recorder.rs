@@ -71,6 +71,8 @@ struct State {
     missed: Option<Missed>,
     /// Why the last attempt failed.
     trouble: Option<String>,
+    /// Its last event is written: what a command that was left behind still says is nothing of this session any more.
+    closed: bool,
 }
 
 struct Missed {
@@ -96,7 +98,7 @@ impl Recorder {
         now: Timestamp,
     ) -> Self {
         let start = redactor.draft(EventKind::SessionStart, now, start);
-        let state = State { journal: None, waiting: vec![start], missed: None, trouble: None };
+        let state = State { journal: None, waiting: vec![start], missed: None, trouble: None, closed: false };
         Self { redactor, stream, database, open, state: Mutex::new(state) }
     }
 
@@ -170,9 +172,12 @@ impl Recorder {
         }
     }
 
-    /// Flushes and closes the journal.
+    /// Closes the journal, for good.
     pub(crate) async fn close(&self) {
-        let journal = self.state.lock().await.journal.take();
+        let mut state = self.state.lock().await;
+        state.closed = true;
+        let journal = state.journal.take();
+        drop(state);
         if let Some(journal) = journal {
             journal.close().await;
         }
@@ -188,6 +193,9 @@ impl Recorder {
     }
 
     async fn write(&self, state: &mut State, intents: Vec<Draft>) -> Result<(), Unrecorded> {
+        if state.closed {
+            return Err(Unrecorded("the session has ended".to_owned()));
+        }
         let mut drafts = std::mem::take(&mut state.waiting);
         let waiting = drafts.len();
         let mut gap = None;

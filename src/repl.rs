@@ -142,11 +142,14 @@ fn exit_of(outcome: &Outcome) -> (EndReason, u8) {
     }
 }
 
-/// All of standard input. On a thread of its own, so that a signal can end the session meanwhile.
+/// All of standard input. On a thread of its own, so that a signal can end the session meanwhile; not one of the
+/// runtime's, which a host program could then not shut down before the input ends.
 pub(crate) async fn read_stdin() -> std::io::Result<Vec<u8>> {
-    let reading = tokio::task::spawn_blocking(|| {
+    let (sender, read) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("input".to_owned()).spawn(move || {
         let mut bytes = Vec::new();
-        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-    });
-    reading.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        // Nobody waits for it any more when the session was ended meanwhile.
+        let _ = sender.send(std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes));
+    })?;
+    read.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }

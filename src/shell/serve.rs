@@ -158,13 +158,17 @@ impl<S: AdminShell> Shell<S> {
 
 /// Gives the terminal back and says the last words, as far as the terminal takes them.
 async fn farewell(guard: Option<terminal::TerminalGuard>, words: impl FnOnce() + Send + 'static) {
-    let saying = tokio::task::spawn_blocking(move || {
+    let (sender, said) = tokio::sync::oneshot::channel::<()>();
+    // Not a thread of the runtime: a host program could not shut it down while the terminal is held.
+    let saying = std::thread::Builder::new().name("farewell".to_owned()).spawn(move || {
         if let Some(guard) = &guard {
             guard.restore();
         }
         words();
+        drop(sender);
     });
-    if tokio::time::timeout(FAREWELL, saying).await.is_err() {
+    // The sender is dropped when all was said.
+    if saying.is_ok() && tokio::time::timeout(FAREWELL, said).await.is_err() {
         tracing::warn!("the terminal takes no more output");
     }
 }

@@ -288,8 +288,13 @@ impl Run {
 
     /// Starts it with these signals ignored, as `nohup` does. Before any argument.
     pub(crate) fn ignoring(self, signals: &str) -> Self {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("trap '' {signals}; exec \"$0\" \"$@\"")).arg(self.command.get_program());
+        self.wrapped(&["sh", "-c", &format!("trap '' {signals}; exec \"$0\" \"$@\"")])
+    }
+
+    /// Starts it by way of a command that takes it as its last arguments. Before any argument.
+    pub(crate) fn wrapped(self, by: &[&str]) -> Self {
+        let mut command = Command::new(by[0]);
+        command.args(&by[1..]).arg(self.command.get_program());
         command.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         if let Some(directory) = self.command.get_current_dir() {
             command.current_dir(directory);
