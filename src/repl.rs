@@ -25,9 +25,8 @@ pub(crate) use self::{
     show::{Banner, Look, first_helpers},
 };
 use crate::{
-    console::Failure,
     event::{EndReason, Status},
-    session::{Outcome, Session, Source},
+    session::{Failure, Outcome, Session, Source},
 };
 use editor::{LineEditor, Read};
 

@@ -11,11 +11,10 @@ use super::{
     terminal,
 };
 use crate::{
-    console::Failure,
     event::Status,
     recorder::Recording,
     render::{self, Color, visible},
-    session::{Console, Outcome, Session},
+    session::{Console, Failure, Outcome, Session},
     shell::Renderer,
 };
 
