@@ -1,77 +1,91 @@
-//! A shell inside a service: two clients with sessions of their own work on the service's live state, and the service
-//! goes on meanwhile.
+//! A shell beside a running web service, in the same process: the service answers on a port, and the prompt on the
+//! terminal sees and changes its live state.
 //!
-//! `cargo run --example embedded`
+//! ```console
+//! $ cargo run --example embedded
+//! http://127.0.0.1:41237/
+//! …
+//! Greeting-service> status()
+//! maintenance  false
+//! served       3
+//! Greeting-service> maintenance(true)
+//! ```
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    future::IntoFuture,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
-use admin_shell::{Actor, AdminShell, Console, Cx, EndReason, Helpers, Question, Result, Shell, event::ActorKind};
+use admin_shell::{AdminShell, Cx, Helpers, Result, Shell};
+use axum::{Router, extract::State, http::StatusCode, routing::get};
+use serde::Serialize;
 
-/// The service: it counts, by a step that can be changed.
-pub(crate) struct Counter {
-    count: AtomicU64,
-    step: AtomicU64,
+/// The service's state, shared by its requests and the shell.
+#[derive(Default)]
+struct Service {
+    maintenance: AtomicBool,
+    served: AtomicU64,
 }
 
-impl AdminShell for Counter {
-    const COMPONENT: &'static str = "counter";
+async fn hello(State(service): State<Arc<Service>>) -> (StatusCode, &'static str) {
+    if service.maintenance.load(Ordering::Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "back soon\n");
+    }
+    service.served.fetch_add(1, Ordering::Relaxed);
+    (StatusCode::OK, "hello\n")
+}
+
+impl AdminShell for Service {
+    const COMPONENT: &'static str = "greeting-service";
 
     fn helpers(helpers: &mut Helpers<Self>) {
-        helpers.read("count", "How far it has counted.").example("count()").run(count);
-        helpers.write("step", "Sets the step.").param("by", "The new step.").example("step(2)").run(step);
+        helpers.read("status", "How the service is at this moment.").example("status()").run(status);
+        helpers
+            .write("maintenance", "Closes the service for maintenance, or opens it again.")
+            .param("on", "Whether it is closed.")
+            .example("maintenance(true)")
+            .run(maintenance);
     }
 }
 
-async fn count(cx: Cx<Counter>) -> Result<u64> {
-    Ok(cx.count.load(Ordering::Relaxed))
+#[derive(Serialize)]
+struct Status {
+    maintenance: bool,
+    served: u64,
 }
 
-async fn step(cx: Cx<Counter>, by: u64) -> Result<u64> {
-    Ok(cx.step.swap(by, Ordering::Relaxed))
+async fn status(cx: Cx<Service>) -> Result<Status> {
+    Ok(Status { maintenance: cx.maintenance.load(Ordering::Relaxed), served: cx.served.load(Ordering::Relaxed) })
 }
 
-/// Where a client's output goes, and who answers for it: here a list of lines, and nobody.
-#[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<std::sync::Mutex<Vec<String>>>);
-
-impl Console for Lines {
-    fn print(&mut self, text: &str) {
-        self.0.lock().expect("nobody panics with the lines").push(text.to_owned());
-    }
-
-    fn ask(&mut self, _: &Question) -> Option<String> {
-        None
-    }
-
-    fn secret(&mut self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn progress(&mut self, _: &str, _: Option<f64>) {}
+async fn maintenance(cx: Cx<Service>, on: bool) -> Result<Status> {
+    cx.maintenance.store(on, Ordering::Relaxed);
+    status(cx).await
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
-    let counter = Arc::new(Counter { count: AtomicU64::new(0), step: AtomicU64::new(1) });
-    let service = Arc::clone(&counter);
-    tokio::spawn(async move {
-        loop {
-            service.count.fetch_add(service.step.load(Ordering::Relaxed), Ordering::Relaxed);
-            tokio::task::yield_now().await;
-        }
-    });
+async fn serve() -> Result<()> {
+    let service = Arc::new(Service::default());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("http://{}/", listener.local_addr()?);
+    let router = Router::new().route("/", get(hello)).with_state(Arc::clone(&service));
+    let server = tokio::spawn(axum::serve(listener, router).into_future());
 
-    let shell = Shell::shared(counter);
-    for name in ["ada", "grace"] {
-        let session = shell.open(Actor::stated(name, ActorKind::Human)).await?;
-        let console = Lines::default();
-        let changed = session.execute("step(step(5) + 1)", console.clone()).await?;
-        let counted = session.execute("count()", console).await?;
-        println!("{name} {}: step was {}, count is {}", session.id(), changed.value, counted.value);
-        session.close(EndReason::Done).await?;
-    }
+    let left = Shell::shared(service).run().await?;
+    println!("the shell was left ({left}), and the service ends with it");
+    server.abort();
     Ok(())
+}
+
+/// A shell runs on either kind of runtime. On a single thread, a helper that blocks holds up the service too.
+fn main() -> Result<()> {
+    let single = std::env::args().any(|arg| arg == "--single-threaded");
+    let mut runtime = if single {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    runtime.enable_all().build()?.block_on(serve())
 }

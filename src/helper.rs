@@ -1,7 +1,7 @@
 //! Helpers: typed, named async functions that a shell offers to its scripts.
 //!
 //! A component registers them through [`Helpers`]; each becomes a [`Spec`](crate::spec::Spec) (what it is) and a
-//! [`Callable`] (how it runs). Authors see their own types only: arguments are decoded with serde, results are
+//! `Callable` (how it runs). Authors see their own types only: arguments are decoded with serde, results are
 //! serialised, and the scripting language is never named here.
 //!
 //! Mistakes that types can catch do not compile: a destroy helper without [`Approved`](crate::Approved), an argument

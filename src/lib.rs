@@ -45,7 +45,7 @@
 //! | [`analytics`] | what the record says when it is looked at as a whole; pure |
 //! | [`render`] | values as text |
 //! | [`config`] | layered configuration and directories |
-//! | [`testing`] | for tests of shells; feature `testing` |
+//! | `testing` | for tests of shells; feature `testing` |
 
 pub mod analytics;
 pub mod config;

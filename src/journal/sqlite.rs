@@ -24,6 +24,7 @@ mod rollups;
 mod rows;
 mod script;
 mod scrub;
+mod single;
 mod site;
 mod status;
 mod text;

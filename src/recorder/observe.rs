@@ -75,7 +75,7 @@ fn take_over(database: &Path, session: &SessionId) -> Option<LiveSession> {
 }
 
 fn live_file(database: &Path, session: &SessionId) -> PathBuf {
-    database.with_file_name("live").join(session.as_str())
+    live_directory(database).join(session.as_str())
 }
 
 /// Observes as crashed every session whose process is gone without having said so.
@@ -101,9 +101,18 @@ pub async fn sweep(journal: &dyn Journal, database: &Path, by: &str) -> Result<V
     Ok(crashed)
 }
 
+/// Where the sessions of one journal hold their locks. Journals beside each other must not clear up after one another.
+fn live_directory(database: &Path) -> PathBuf {
+    if database.file_name().is_some_and(|name| name == "journal.db") {
+        database.with_file_name("live")
+    } else {
+        database.with_extension("live")
+    }
+}
+
 /// The sessions that have a lock, whoever holds it.
 fn left_behind(database: &Path) -> Vec<SessionId> {
-    let directory = database.with_file_name("live");
+    let directory = live_directory(database);
     let mut sessions = Vec::new();
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -318,8 +318,8 @@ async fn a_second_person_is_asked_where_the_policy_wants_one() {
 }
 
 #[test]
-fn the_embedded_example_runs() {
-    let program = built("examples/embedded");
+fn the_example_of_many_sessions_runs() {
+    let program = built("examples/many_sessions");
     assert!(
         program.exists(),
         "{} is not built: run scripts/test, or `cargo build --examples` first",

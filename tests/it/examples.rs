@@ -1,5 +1,4 @@
-//! Every example runs: each file of `examples/`, each script of `examples/scripts/`; what the pages for people explain is
-//! run by their tests. One without a test fails.
+//! Every example runs: each file of `examples/`, each script of `examples/scripts/`. One without a test here fails.
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +21,10 @@ fn named(directory: &str, extension: &str) -> BTreeSet<String> {
 
 #[test]
 fn each_has_a_test() {
-    assert_eq!(named("examples", "rs"), ["embedded", "greeter", "mail_queue", "web_service"].map(String::from).into());
+    assert_eq!(
+        named("examples", "rs"),
+        ["embedded", "greeter", "mail_queue", "many_sessions"].map(String::from).into()
+    );
     assert_eq!(named("examples/scripts", "rhai"), ["be-careful", "greet-team"].map(String::from).into());
 }
 
@@ -61,11 +63,11 @@ fn page(address: &str) -> (u16, String) {
 }
 
 #[test]
-fn web_service() {
+fn embedded() {
     for arguments in [&[][..], &["--single-threaded"]] {
         let place = Place::new();
         let start = || -> (Terminal, String) {
-            let terminal = place.program(&program("web_service")).args(arguments).on_terminal(100, 40);
+            let terminal = place.program(&program("embedded")).args(arguments).on_terminal(100, 40);
             terminal.ends_with("Greeting-service>");
             let address = eventually("its address", || {
                 let screen = terminal.screen();
@@ -94,13 +96,10 @@ fn web_service() {
         let ran = terminal.leaves(0);
         assert!(ran.out.contains("the shell was left (signal)"), "{}", ran.out);
         // Where there is no terminal, standard input is a script.
-        let ran = place
-            .program(&program("web_service"))
-            .args(arguments)
-            .input("maintenance(true); status().maintenance")
-            .run();
+        let ran =
+            place.program(&program("embedded")).args(arguments).input("maintenance(true); status().maintenance").run();
         assert!(ran.out.contains("\ntrue\nthe shell was left (done)"), "{ran:?}");
-        let waiting = place.program(&program("web_service")).args(arguments).waiting_for_input().start();
+        let waiting = place.program(&program("embedded")).args(arguments).waiting_for_input().start();
         eventually("its session", || (place.sessions().len() == 4).then_some(()));
         waiting.signal(Signal::TERM);
         assert!(waiting.wait().out.contains("the shell was left (signal)"));

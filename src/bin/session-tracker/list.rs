@@ -1,23 +1,20 @@
 //! `list`: sessions, newest first, narrowed by filters.
 
+mod table;
+
 use std::time::Duration;
 
-use admin_shell::{
-    Width,
-    journal::{Filter, Journal, Page, SessionRecord, SessionStatus},
-    render::table,
-};
-use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
-use jiff::Timestamp;
-use serde_json::{Value, json};
-
+use self::table::{Detail, sessions};
 use crate::{
     answer::{Records, columns, value},
     cli::Source,
     clock,
     exit::{Stop, say},
-    output::{Format, Output, Sheet},
+    output::{Format, Output},
 };
+use admin_shell::journal::{Filter, Journal, Page, SessionRecord, SessionStatus};
+use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
+use jiff::Timestamp;
 
 const STATUSES: [SessionStatus; 5] =
     [SessionStatus::Active, SessionStatus::Stale, SessionStatus::Ended, SessionStatus::Crashed, SessionStatus::Lost];
@@ -80,16 +77,16 @@ pub(crate) async fn run(list: List, source: &Source) -> Result<(), Stop> {
     let page = Page { limit: list.limit, after: None };
     let (records, has_more) = match &place {
         Some(place) => {
-            let sessions = place.journal.sessions(&list.filter(), &page).await?;
-            (sessions.records, sessions.next.is_some())
+            let found = place.journal.sessions(&list.filter(), &page).await?;
+            (found.records, found.next.is_some())
         }
         None => (Vec::new(), false),
     };
     let mut sheet = list.output.open()?;
     if format == Format::Table {
         if !records.is_empty() {
-            let text = for_people(&records, &sheet);
-            sheet.lines(&text)?;
+            let detail = if sheet.is_terminal() { Detail::Short } else { Detail::Full };
+            sheet.lines(&sessions(&records, detail, sheet.width()))?;
         }
     } else {
         let mut answer = Records::begin(&mut sheet, format, columns::<SessionRecord>())?;
@@ -128,54 +125,4 @@ impl List {
             text: self.text.clone(),
         }
     }
-}
-
-/// The table: short ids and what fits 100 columns at a terminal, everything in full elsewhere.
-fn for_people(records: &[SessionRecord], sheet: &Sheet) -> String {
-    let is_short = sheet.is_terminal();
-    let ids = if is_short { short_ids(records) } else { records.iter().map(|r| r.session_id.to_string()).collect() };
-    // A column that says the same in every line is given up first.
-    let hosts = !is_short || records.iter().any(|record| record.hostname != records[0].hostname);
-    let mut names = vec!["id", "component", "user", "status", "end", "started", "lasted", "cmds", "failed", "mode"];
-    if hosts {
-        names.push("host");
-    }
-    let rows: Vec<Vec<Value>> = records
-        .iter()
-        .zip(ids)
-        .map(|(record, id)| {
-            let started = record.start_time.map(|at| if is_short { clock::short(at) } else { clock::full(at) });
-            let mut row = vec![
-                json!(id),
-                json!(record.component_name),
-                json!(record.username),
-                json!(record.status),
-                json!(record.end_reason),
-                json!(started),
-                json!(record.duration_seconds.map(clock::length)),
-                json!(record.commands),
-                json!(record.failed_commands),
-                json!(record.mode),
-            ];
-            if hosts {
-                row.push(json!(record.hostname));
-            }
-            row
-        })
-        .collect();
-    table(&names, &rows, if is_short { sheet.width() } else { Width::Unlimited })
-}
-
-/// Ids without `sess_` and as short as can be told apart: the ten characters of the millisecond and three that are random,
-/// more only where two sessions of this list begin alike.
-fn short_ids(records: &[SessionRecord]) -> Vec<String> {
-    const SHORT: usize = 13;
-    let ids: Vec<&str> = records.iter().map(|record| record.session_id.as_str().trim_start_matches("sess_")).collect();
-    let is_ambiguous = |length: usize| {
-        let mut cut: Vec<&str> = ids.iter().map(|id| &id[..length.min(id.len())]).collect();
-        cut.sort_unstable();
-        cut.windows(2).any(|pair| pair[0] == pair[1])
-    };
-    let length = (SHORT..26).find(|length| !is_ambiguous(*length)).unwrap_or(26);
-    ids.iter().map(|id| id[..length.min(id.len())].to_owned()).collect()
 }

@@ -19,6 +19,7 @@ mod journal;
 mod list;
 mod output;
 mod place;
+mod plural;
 mod schema;
 mod show;
 mod verify;

@@ -26,7 +26,7 @@ pub(crate) enum Format {
     Json,
     /// One JSON document a line.
     Ndjson,
-    /// Comma-separated values, with a header.
+    /// Comma-separated values, with a header; a text that a spreadsheet would run as a formula gets an apostrophe.
     Csv,
 }
 

@@ -32,7 +32,8 @@ impl Source {
     /// Opens the journal as it is: `None` when there is none, and none is made.
     pub(crate) async fn open_as_it_is(&self) -> Result<Option<Place>, Stop> {
         let path = self.path()?;
-        let journal = SqliteJournal::open_existing(&path.to_string_lossy()).await?;
+        let name = path.to_str().ok_or_else(|| Stop::Usage(format!("database: {} is not UTF-8", path.display())))?;
+        let journal = SqliteJournal::open_existing(name).await?;
         Ok(journal.map(|journal| Place { journal, path }))
     }
 

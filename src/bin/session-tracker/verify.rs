@@ -11,6 +11,7 @@ use crate::{
     find,
     output::{Format, Output},
     place::no_journal,
+    plural::counted,
 };
 
 #[derive(Debug, Args)]
@@ -46,16 +47,14 @@ pub(crate) async fn run(verify: Verify, source: &Source) -> Result<(), Stop> {
 }
 
 fn in_words(report: &Report) -> String {
-    let counted = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
     let mut lines = Vec::new();
-    let looked =
-        format!("{} in {}", counted(report.events, "event", "events"), counted(report.streams, "stream", "streams"));
+    let looked = format!("{} in {}", counted(report.events, "event"), counted(report.streams, "stream"));
     let pruned =
         if report.pruned > 0 { format!(", {} of them without their bodies", report.pruned) } else { String::new() };
     match report.faults.len() as u64 {
         0 => lines.push(format!("Consistent: {looked}{pruned}.")),
         faults => {
-            lines.push(format!("NOT CONSISTENT: {} in {looked}{pruned}.", counted(faults, "fault", "faults")));
+            lines.push(format!("NOT CONSISTENT: {} in {looked}{pruned}.", counted(faults, "fault")));
             lines.extend(report.faults.iter().map(fault));
         }
     }

@@ -91,6 +91,13 @@ impl Loaded {
         self
     }
 
+    /// What an open session that is stored added to the sums before, when nothing but its counters has changed.
+    pub(super) fn goes_on_from(&self) -> Option<Totals> {
+        let (picture, (day, totals)) = (self.picture.as_ref()?, self.totals_before?);
+        let is_open = self.span_before.as_ref() == Some(&picture.span) && picture.span.state == State::Open;
+        (is_open && self.has_session && self.facts.is_none() && day == picture.day()).then_some(totals)
+    }
+
     /// Whether its rows must be written.
     pub(super) fn has_changed(&self) -> bool {
         self.changed

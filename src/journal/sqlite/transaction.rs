@@ -21,6 +21,7 @@ use super::{
     migrate::SCHEMA_VERSION,
     rows::{self, EventRow, Loaded},
     script::{Script, Shape, Stopped},
+    single,
     writer::{check_version, failed_commit},
 };
 use crate::{
@@ -286,6 +287,13 @@ impl<'c> Transaction<'c> {
         // A command's commit is one trip. Much to write is written in scripts that are found in the cache.
         let changed = self.streams.values().filter(|stream| stream.has_changed()).count();
         let shape = if self.events.len() <= 4 && changed <= 2 { Shape::One } else { Shape::Many };
+        if let Some(script) = self.single() {
+            return match script.run(self.connection).await {
+                Ok(_) => Ok(self.into_warm()),
+                Err(Stopped { error, .. }) if code(&error) == Code::Other => Err(Uncommitted::Stale),
+                Err(Stopped { error, .. }) => Err(Uncommitted::Failed(failed_commit(&error, self.path))),
+            };
+        }
         let mut scripts = self.waiting(shape);
         let mut sums = BTreeMap::new();
         for (name, loaded) in self.streams.iter().filter(|(_, loaded)| loaded.has_changed()) {
@@ -317,6 +325,17 @@ impl<'c> Transaction<'c> {
             }
             Err(Stopped { error, .. }) => Err(Uncommitted::Failed(translate(&error, self.path))),
         }
+    }
+
+    /// The one statement that is all of this transaction, when it is that short.
+    fn single(&self) -> Option<Script> {
+        let [row] = self.events.as_slice() else { return None };
+        if !self.goes_on || !self.observations.is_empty() || self.changes.len() > 1 {
+            return None;
+        }
+        let change = self.changes.first().map(|(.., change)| change);
+        let loaded = self.streams.get(row.event.stream().as_str())?;
+        single::script(row, change, loaded, self.now_us, self.data_version)
     }
 
     fn into_warm(self) -> Warm {

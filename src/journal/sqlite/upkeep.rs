@@ -1,9 +1,13 @@
 //! What is done behind the commits: filling the text index, and moving the WAL into the database.
 //!
-//! Neither is on the way of a command. Both are asked for once enough was written; one task at a time does them, in turns
-//! with whoever writes.
+//! Neither is on the way of a command. Both are asked for once enough was written, and done by one task at a time. The
+//! text index wants the write lock, so it waits until nobody writes; only when a great deal has piled up it takes turns
+//! with those who do. Moving the WAL wants no lock.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
+};
 
 use sqlx::Row;
 
@@ -12,6 +16,12 @@ use crate::journal::JournalError;
 
 /// After so many events it is worth the trouble: some megabytes of WAL.
 const WORTH: u64 = 256;
+/// After so many more the WAL is moved, idle or not.
+const WAL_EVENTS: u64 = 2_000;
+/// After so many the text index is filled, idle or not.
+const MANY: u64 = 20_000;
+/// Nobody writes: no event came for so long.
+const IDLE: Duration = Duration::from_millis(20);
 /// Commands that are put into the text index in one turn.
 const COMMANDS: i64 = 32;
 /// A WAL that has grown this large is emptied, even if writers have to wait for it.
@@ -41,6 +51,7 @@ impl Upkeep {
 impl Writer {
     /// Looks after the file until nothing is left to do.
     pub(super) async fn look_after(&self) {
+        self.until_idle().await;
         if let Err(error) = self.fill_text(None).await {
             tracing::debug!(%error, "the text index is filled later");
         }
@@ -48,6 +59,25 @@ impl Writer {
             tracing::debug!(%error, "the write-ahead log is checkpointed later");
         }
         self.upkeep.done();
+    }
+
+    async fn until_idle(&self) {
+        let count = || self.upkeep.events.load(Ordering::Relaxed);
+        let (mut last, mut moved) = (count(), 0);
+        loop {
+            tokio::time::sleep(IDLE).await;
+            let now = count();
+            if now == last || now >= MANY {
+                return;
+            }
+            last = now;
+            if now - moved >= WAL_EVENTS {
+                moved = now;
+                if let Err(error) = self.checkpoint().await {
+                    tracing::debug!(%error, "the write-ahead log is checkpointed later");
+                }
+            }
+        }
     }
 
     /// Puts commands into the text index, all of them or for a number of turns.

@@ -16,7 +16,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{
     runtime::Handle,
     sync::{Mutex, MutexGuard, oneshot},
@@ -26,6 +26,7 @@ use super::{
     error::{Code, code, translate},
     migrate::SCHEMA_VERSION,
     script::{Script, Stopped},
+    single,
     site::Site,
     transaction::{Transaction, Uncommitted, Warm},
     upkeep::Upkeep,
@@ -123,6 +124,8 @@ struct Slot {
     interrupted: bool,
     /// What the last transaction left, as long as nothing else was done with the connection.
     warm: Option<Warm>,
+    /// The connection has what it takes to record an event in one statement.
+    is_prepared: bool,
 }
 
 impl Writer {
@@ -134,7 +137,7 @@ impl Writer {
         connection: SqliteConnection,
     ) -> Self {
         let identity = site.as_ref().and_then(Site::identity);
-        let slot = Slot { connection: Some(connection), identity, interrupted: false, warm: None };
+        let slot = Slot { connection: Some(connection), identity, interrupted: false, warm: None, is_prepared: false };
         Self {
             site,
             options,
@@ -227,7 +230,14 @@ impl Writer {
         let Some(Work::Record(stream, drafts, reply)) = works.pop_if(|work| work.is_short(&warm)) else {
             return GoneOn::Not(works);
         };
-        let Some(connection) = slot.connection.as_mut() else { return GoneOn::Not(works) };
+        let Some(connection) = slot.connection.as_mut() else {
+            return GoneOn::Not(vec![Work::Record(stream, drafts, reply)]);
+        };
+        if !std::mem::replace(&mut slot.is_prepared, true)
+            && let Err(error) = connection.execute(single::PREPARE).await
+        {
+            tracing::debug!(%error, "events are recorded with more than one statement");
+        }
         let mut transaction = Transaction::go_on(connection, self.path(), &self.journal, warm);
         let (result, outcome) = match transaction.record(&stream, &drafts).await {
             Err(error) => (Err(error), Ok(())),
@@ -350,6 +360,8 @@ impl Writer {
                 let opened = self.options.connect().await.map_err(|error| translate(&error, &site.path))?;
                 slot.connection = Some(opened);
                 slot.warm = None;
+                slot.is_prepared = false;
+                slot.identity = there;
             }
         }
         slot.interrupted = true;

@@ -74,10 +74,10 @@ async fn pruned_sessions_live_on_in_the_archive() {
 async fn rebuild_says_what_differed() {
     let home = Home::new();
     let id = recorded(&home).await;
-    assert_eq!(home.tracker(&["journal", "rebuild"]).run().succeeds(), "Rebuilt 1 sessions; nothing differed.\n");
+    assert_eq!(home.tracker(&["journal", "rebuild"]).run().succeeds(), "Rebuilt 1 session; nothing differed.\n");
     tamper(&home, "UPDATE sessions SET username = 'mallory'").await;
     let text = home.tracker(&["journal", "rebuild"]).run().succeeds();
-    assert!(text.starts_with("Rebuilt 1 sessions; 1 differed:\n") && text.contains(id.as_str()), "{text}");
+    assert!(text.starts_with("Rebuilt 1 session; 1 differed:\n") && text.contains(id.as_str()), "{text}");
     assert_eq!(home.tracker(&["show", id.as_str(), "--format", "json"]).run().json()["username"], "ada");
 }
 

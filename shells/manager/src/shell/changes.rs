@@ -35,8 +35,9 @@ async fn preview(cx: Cx<Manager>, id: String) -> Result<String> {
     let by = session.username.as_deref().unwrap_or("somebody");
     let host = session.hostname.as_deref().unwrap_or("an unknown machine");
     let own = if session.session_id == cx.session().session_id { ", this very one" } else { "" };
+    let commands = if session.commands == 1 { "command" } else { "commands" };
     Ok(format!(
-        "{} session {} by {by} on {host}{own}: {}, {} commands",
+        "{} session {} by {by} on {host}{own}: {}, {} {commands}",
         session.component_name,
         session.session_id,
         session.status.as_str(),

@@ -8,7 +8,7 @@ use admin_shell::{
     render::json,
 };
 
-use crate::clock;
+use crate::{clock, plural::counted};
 
 /// What an event says, for people. Nothing of a known type is left out that somebody would look for.
 pub(super) fn of(event: &Event) -> String {
@@ -80,7 +80,7 @@ fn command_end(end: &CommandEnd) -> String {
         }
     }
     if end.output_bytes > 0 {
-        text.push_str(&format!(", {} bytes shown", end.output_bytes));
+        text.push_str(&format!(", {} shown", counted(end.output_bytes, "byte")));
     }
     for note in &end.notes {
         text.push_str(&format!(", note: {note}"));
@@ -92,17 +92,17 @@ fn command_end(end: &CommandEnd) -> String {
 fn session_end(end: &SessionEnd) -> String {
     let open = std::time::Duration::from_micros(end.duration_us).as_secs_f64();
     format!(
-        "{}, exit code {}, open for {}, {} commands, {} failed",
+        "{}, exit code {}, open for {}, {}, {} failed",
         end.reason,
         end.exit_code,
         clock::length(open),
-        end.commands,
+        counted(end.commands, "command"),
         end.failed_commands
     )
 }
 
 fn gap(gap: &Gap) -> String {
-    format!("{} events missing, from {} to {}: {}", gap.count, gap.from, gap.to, gap.reason)
+    format!("{} missing, from {} to {}: {}", counted(gap.count, "event"), gap.from, gap.to, gap.reason)
 }
 
 fn observation(said: &Observation) -> String {

@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::writable;
-use crate::{answer, cli::Source, clock, exit::Stop, output::Output, place::me};
+use crate::{answer, cli::Source, clock, exit::Stop, output::Output, place::me, plural::counted};
 
 #[derive(Debug, Args)]
 pub(super) struct Prune {
@@ -39,8 +39,10 @@ pub(super) async fn run(prune: Prune, source: &Source) -> Result<(), Stop> {
             return format!("Nothing to prune: no session ended before {before} and still has its events.");
         }
         let mut text = format!(
-            "Pruned {} sessions that ended before {before}: {} events, {} bytes of what they said.",
-            pruned.sessions, pruned.events, pruned.bytes
+            "Pruned {} that ended before {before}: {}, {} bytes of what they said.",
+            counted(pruned.sessions, "session"),
+            counted(pruned.events, "event"),
+            pruned.bytes
         );
         if let Some(archive) = &plan.archive {
             text.push_str(&format!("\nWhat was removed is in {0}; read it with --database {0}", archive.display()));

@@ -4,7 +4,7 @@ use admin_shell::journal::Journal;
 use clap::Args;
 
 use super::writable;
-use crate::{answer, cli::Source, exit::Stop, output::Output};
+use crate::{answer, cli::Source, exit::Stop, output::Output, plural::counted};
 
 #[derive(Debug, Args)]
 pub(super) struct Rebuild {
@@ -16,10 +16,10 @@ pub(super) async fn run(rebuild: Rebuild, source: &Source) -> Result<(), Stop> {
     let place = writable(source).await?;
     let rebuilt = place.journal.rebuild().await?;
     answer::one(&rebuild.output, &rebuilt, |_| {
-        let corrected = &rebuilt.corrected;
+        let (sessions, corrected) = (counted(rebuilt.sessions, "session"), &rebuilt.corrected);
         match corrected.len() {
-            0 => format!("Rebuilt {} sessions; nothing differed.", rebuilt.sessions),
-            count => format!("Rebuilt {} sessions; {count} differed:\n  {}", rebuilt.sessions, corrected.join("\n  ")),
+            0 => format!("Rebuilt {}; nothing differed.", sessions),
+            count => format!("Rebuilt {}; {count} differed:\n  {}", sessions, corrected.join("\n  ")),
         }
     })
 }

@@ -24,6 +24,7 @@ use crate::{
     answer::{Records, columns, value},
     exit::Stop,
     output::{Format, Output},
+    plural::counted,
 };
 
 /// Longer lines are no events, and are not kept in memory.
@@ -62,12 +63,11 @@ pub(super) fn run(validate: Validate) -> Result<(), Stop> {
 }
 
 fn summary(events: u64, faults: usize) -> String {
-    let counted = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-    let events = counted(usize::try_from(events).unwrap_or(usize::MAX), "event");
+    let events = counted(events, "event");
     if faults == 0 {
         format!("Valid: {events}.")
     } else {
-        format!("NOT VALID: {} in {events}.", counted(faults, "fault"))
+        format!("NOT VALID: {} in {events}.", counted(faults as u64, "fault"))
     }
 }
 
