@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     error::{Code, code, translate},
-    migrate::SCHEMA_VERSION,
+    migrate::{self, Look, SCHEMA_VERSION},
     script::{Script, Stopped},
     single,
     site::Site,
@@ -357,8 +357,12 @@ impl Writer {
                 return Err(site.unusable("it was moved, deleted or replaced while it was open"));
             }
             if slot.connection.is_none() {
-                let opened = self.options.connect().await.map_err(|error| translate(&error, &site.path))?;
-                slot.connection = Some(opened);
+                let mut opened = self.options.connect().await.map_err(|error| translate(&error, &site.path))?;
+                // A file that was deleted leaves its inode to the next one: only the id tells them apart.
+                match migrate::look(&mut opened, &site.path).await? {
+                    Look::Current(id) if id == self.journal => slot.connection = Some(opened),
+                    _ => return Err(site.unusable("another journal has taken its place while it was open")),
+                }
                 slot.warm = None;
                 slot.is_prepared = false;
                 slot.identity = there;
