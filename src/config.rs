@@ -87,7 +87,9 @@ impl Config {
         // Everything here is text, also a token of nothing but digits.
         let environment = Environment::read("ADMIN_SHELL_", |_, text| Value::from(text))?;
         let layers = layers(&config_file("config.toml"), environment).merge(Serialized::defaults(overrides));
-        layers.extract().map_err(explain)
+        let config = layers.extract().map_err(explain)?;
+        refuse_unknown_keys(&config_file("config.toml"))?;
+        Ok(config)
     }
 
     /// The journal's file.
@@ -99,6 +101,22 @@ impl Config {
             None => Ok(data_dir().join("journal.db")),
             Some(url) => database_path(url),
         }
+    }
+}
+
+/// A misspelt key would be a setting that silently does not hold. Only the file: the environment is shared with others.
+fn refuse_unknown_keys(file: &Path) -> crate::Result<()> {
+    const KEYS: [&str; 5] = ["database", "log", "secret", "sink", "token"];
+    if !file.exists() {
+        return Ok(());
+    }
+    let keys: Dict = Figment::from(Toml::file_exact(file)).extract().map_err(explain)?;
+    match keys.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        Some(key) => {
+            let known = KEYS.map(|key| format!("`{key}`")).join(", ");
+            anyhow::bail!("configuration ({}): there is no setting `{key}`; there are {known}", file.display())
+        }
+        None => Ok(()),
     }
 }
 
@@ -169,6 +187,8 @@ impl Provider for Environment {
 
 fn explain(error: figment::Error) -> anyhow::Error {
     let place = error.metadata.as_ref().map(|layer| match &layer.source {
+        // Whole: figment itself shows files relative to the working directory.
+        Some(figment::Source::File(path)) => format!(" ({})", path.display()),
         Some(source) => format!(" ({source})"),
         None => format!(" ({})", layer.name),
     });

@@ -71,6 +71,8 @@ struct State {
     missed: Option<Missed>,
     /// Why the last attempt failed.
     trouble: Option<String>,
+    /// What the person should hear once.
+    notices: Vec<String>,
     /// Its last event is written: what a command that was left behind still says is nothing of this session any more.
     closed: bool,
 }
@@ -98,7 +100,14 @@ impl Recorder {
         now: Timestamp,
     ) -> Self {
         let start = redactor.draft(EventKind::SessionStart, now, start);
-        let state = State { journal: None, waiting: vec![start], missed: None, trouble: None, closed: false };
+        let state = State {
+            journal: None,
+            waiting: vec![start],
+            missed: None,
+            trouble: None,
+            notices: Vec::new(),
+            closed: false,
+        };
         Self { redactor, stream, database, open, state: Mutex::new(state) }
     }
 
@@ -154,6 +163,35 @@ impl Recorder {
     /// The journal, opened now if need be.
     pub(crate) async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
         self.journal_in(&mut *self.state.lock().await).await
+    }
+
+    /// The journal if it is open.
+    pub(crate) async fn open_journal(&self) -> Option<Arc<dyn Journal>> {
+        self.state.lock().await.journal.clone()
+    }
+
+    /// What the person should hear once, beside the next result.
+    pub(crate) async fn take_notices(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().await.notices)
+    }
+
+    /// Looks at the journal's size and at the room on its disk.
+    pub(crate) async fn look_at_room(&self) {
+        const LARGE_BYTES: u64 = 1 << 30;
+        const LITTLE_FREE_BYTES: u64 = 256 << 20;
+        let mut notices = Vec::new();
+        let size = std::fs::metadata(&self.database).map_or(0, |file| file.len());
+        if size > LARGE_BYTES {
+            notices
+                .push(format!("the journal has {} MiB: `session-tracker journal prune` makes it smaller", size >> 20));
+        }
+        if let Some(free) = free_bytes(&self.database).filter(|free| *free < LITTLE_FREE_BYTES) {
+            notices.push(format!(
+                "only {} MiB are free on the journal's disk; below 64 MiB changes are refused",
+                free >> 20
+            ));
+        }
+        self.state.lock().await.notices.extend(notices);
     }
 
     /// Why events can not be written at the moment; `None` when they can, as far as is known.

@@ -338,6 +338,7 @@ impl Session {
             Err(because) => setting.recorder.missed(&because).await,
         }
         warnings.extend(evaluated.warnings);
+        warnings.extend(setting.recorder.take_notices().await);
         let outcome = Outcome {
             command: number,
             status: evaluated.status,

@@ -283,6 +283,7 @@ async fn begin(recorder: Arc<Recorder>, database: PathBuf, by: String) {
     if recorder.flush().await.is_err() {
         return;
     }
+    recorder.look_at_room().await;
     let swept: std::result::Result<_, JournalError> = async {
         let journal = recorder.journal().await?;
         sweep(&*journal, &database, &by).await

@@ -110,7 +110,8 @@ fn ignored() -> u64 {
 async fn end_request(session: &Session) -> String {
     loop {
         tokio::time::sleep(END_REQUEST_INTERVAL).await;
-        let Ok(journal) = session.recorder().journal().await else { continue };
+        // Only where it is open already: opening it is the recorder's own affair, which knows when to try again.
+        let Some(journal) = session.recorder().open_journal().await else { continue };
         let Ok(observations) = journal.observations(session.id()).await else { continue };
         let said = observations.iter().filter_map(|event| event.decode::<Observation>());
         if let Some(request) = said.into_iter().find(|said| said.what == "end_requested") {

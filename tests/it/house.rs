@@ -16,7 +16,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("recorder", &["redact", "journal", "event"]),
     ("script", &["helper", "recorder", "policy", "spec", "event", "redact", "console", "session"]),
     ("session", &["script", "recorder", "helper", "policy", "spec", "event", "redact", "console"]),
-    ("repl", &["session", "console", "spec", "event", "recorder", "render", "shell"]),
+    ("repl", &["session", "spec", "event", "recorder", "render", "shell"]),
     ("analytics", &["journal", "event"]),
     ("config", &[]),
 ];

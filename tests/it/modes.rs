@@ -262,6 +262,7 @@ fn a_broken_configuration_is_named() {
     let path = place.home("config").join("config.toml");
     for (text, expected) in [
         ("database = \n", "config.toml"),
+        ("datbase = \"x.db\"\n", "there is no setting `datbase`; there are `database`, `log`"),
         ("database = 5\n", "`database`: "),
         ("[database]\npath = 1\n", "`database`: "),
         ("token = 123456789012\n", "`token`: a text in quotes is wanted"),

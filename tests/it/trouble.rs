@@ -117,7 +117,7 @@ fn on_a_disk(place: &Place, mebibytes: u32) -> Option<(Terminal, PathBuf)> {
 #[test]
 fn a_full_disk() {
     let place = Place::new();
-    let Some((terminal, data)) = on_a_disk(&place, 96) else {
+    let Some((terminal, data)) = on_a_disk(&place, 320) else {
         eprintln!("this kernel lets us mount nothing; `files_that_may_not_grow` is the same by other means");
         return;
     };

@@ -43,8 +43,19 @@ pub(super) fn translate(error: &sqlx::Error, path: &std::path::Path) -> JournalE
         Code::Corrupt => JournalError::Damaged(words(error)),
         Code::Full => JournalError::Full,
         Code::CannotOpen => JournalError::Unusable { path: path(), because: words(error) },
+        // A write-ahead log that can not grow is an I/O error to SQLite, not a full disk.
+        Code::Io if is_full(&path()) => JournalError::Full,
         Code::Io | Code::Other => JournalError::Database(words(error)),
     }
+}
+
+/// Whether the disk that holds a path has no room for another page of the log.
+fn is_full(path: &std::path::Path) -> bool {
+    const ROOM: u64 = 64 << 10;
+    let directory = path.parent().unwrap_or(path);
+    #[allow(clippy::useless_conversion, clippy::allow_attributes, reason = "the width differs between systems")]
+    nix::sys::statvfs::statvfs(directory)
+        .is_ok_and(|disk| u64::from(disk.blocks_available()) * u64::from(disk.fragment_size()) < ROOM)
 }
 
 fn words(error: &sqlx::Error) -> String {
