@@ -91,6 +91,6 @@ async fn ending_asks_and_records_who_and_why() {
     let asked = shell.asked();
     let preview = asked[0].preview.as_deref().unwrap_or_default();
     assert!(preview.starts_with(&format!("manager session {id} by tester on ")), "{preview}");
-    assert!(preview.ends_with(": active, 1 commands"), "{preview}");
+    assert!(preview.ends_with(": active, 1 command"), "{preview}");
     other.close().await;
 }
