@@ -10,6 +10,7 @@ mod input;
 mod life;
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -17,20 +18,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::console::{At, Console, Failure, Question};
-pub use input::Source;
-pub(crate) use life::{Hooks, Leaving};
 use crate::{
     event::{CommandEnd, EventKind, SessionId, Status},
     helper::SessionInfo,
     policy::Origin,
-    recorder::{Recorder, Unrecorded, WhenUnrecorded},
+    recorder::{Recorder, WhenUnrecorded},
     script::{Arguments, Evaluated, Interpreter, Job, Run, Setting, parse_command_style},
     spec::Registry,
 };
+pub use input::Source;
+pub(crate) use life::{Hooks, Leaving};
 
 /// A command as hooks see it.
 #[derive(Clone, Debug)]
@@ -220,6 +222,9 @@ impl Session {
         let task = self.0.setting.runtime.spawn(async move {
             let _turn = session.0.turn.lock().await;
             session.0.leaving.check()?;
+            if token.is_cancelled() {
+                anyhow::bail!("given up before its turn came");
+            }
             *session.0.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
             let outcome = session.command(work, token, console).await;
             *session.0.running.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -246,23 +251,31 @@ impl Session {
         let mut notes = Vec::new();
         let admitted = match (prepared.job, &intent) {
             (Err(failure), _) => Err((Status::Error, failure)),
-            (_, Err(because)) if self.0.when_unrecorded == WhenUnrecorded::RefuseAll => {
-                Err((Status::Refused, Failure::new("unrecorded", format!("nothing runs that can not be recorded: {because}"))))
-            }
-            (Ok(job), _) => match hooks.before(&command).await {
-                Ok(Next::Go) => Ok(job),
-                Ok(Next::Note(note)) => {
-                    notes.push(note);
+            (_, Err(because)) if self.0.when_unrecorded == WhenUnrecorded::RefuseAll => Err((
+                Status::Refused,
+                Failure::new("unrecorded", format!("nothing runs that can not be recorded: {because}")),
+            )),
+            (Ok(job), _) => match guarded(hooks.before(&command), &token).await {
+                Some(Ok(Next::Go)) => Ok(job),
+                Some(Ok(Next::Note(note))) => {
+                    notes.push(shorten(&note));
                     Ok(job)
                 }
-                Ok(Next::Refuse { because }) => Err((Status::Refused, Failure::new("refused", because))),
-                Err(error) => Err((Status::Refused, Failure::new("refused", format!("the check before the command failed: {error:#}")))),
+                Some(Ok(Next::Refuse { because })) => Err((Status::Refused, Failure::new("refused", because))),
+                Some(Err(error)) => {
+                    let message = format!("the check before the command failed: {error:#}");
+                    Err((Status::Refused, Failure::new("refused", message)))
+                }
+                None => Err((Status::Cancelled, Failure::new("cancelled", "interrupted"))),
             },
         };
-        let run = Run::new(setting, number, prepared.origin, recorded, token, console);
+        let run = Run::new(setting, number, prepared.origin, recorded, token.child_token(), console);
         let evaluated = match admitted {
             Ok(job) => interpreter.perform(run, job).await.unwrap_or_else(|| {
-                Evaluated::failed(Status::Error, Failure::new("internal", "the interpreter is gone: leave and start again"))
+                Evaluated::failed(
+                    Status::Error,
+                    Failure::new("internal", "the interpreter is gone: leave and start again"),
+                )
             }),
             Err((status, failure)) => Evaluated::failed(status, failure),
         };
@@ -276,7 +289,7 @@ impl Session {
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
             error: evaluated.failure.as_ref().map(|failure| crate::event::Failure {
                 kind: failure.kind.clone(),
-                message: failure.message.clone(),
+                message: shorten(&failure.message),
             }),
             reads: evaluated.reads,
             output_bytes: evaluated.output_bytes,
@@ -284,12 +297,12 @@ impl Session {
             notes,
         };
         match intent {
-            Ok(()) => {
-                if let Err(Unrecorded(why)) = setting.recorder.outcome(EventKind::CommandEnd, &end).await {
+            Err(because) if !because.may_be_stored => setting.recorder.missed(&because).await,
+            _ => {
+                if let Err(why) = setting.recorder.outcome(EventKind::CommandEnd, &end).await {
                     warnings.push(format!("the outcome is not recorded yet: {why}"));
                 }
             }
-            Err(because) => setting.recorder.missed(&because).await,
         }
         warnings.extend(evaluated.warnings);
         let outcome = Outcome {
@@ -301,8 +314,15 @@ impl Session {
             exit: evaluated.exit,
             warnings,
         };
-        if let Err(error) = hooks.after(&command, &outcome).await {
-            tracing::warn!(command = number, error = format!("{error:#}"), "the hook after the command failed");
+        // The command is over, interrupted or not: what can be interrupted now is the hook.
+        let token = CancellationToken::new();
+        *self.0.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+        match guarded(hooks.after(&command, &outcome), &token).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::warn!(command = number, error = format!("{error:#}"), "the hook after the command failed");
+            }
+            None => tracing::warn!(command = number, "the hook after the command was interrupted"),
         }
         outcome
     }
@@ -310,6 +330,25 @@ impl Session {
     pub(crate) fn recorder(&self) -> &Arc<Recorder> {
         &self.0.setting.recorder
     }
+}
+
+/// A hook of the component, whose panic is an error and which an interrupt ends.
+async fn guarded<T>(
+    hook: impl Future<Output = crate::Result<T>>,
+    token: &CancellationToken,
+) -> Option<crate::Result<T>> {
+    tokio::select! {
+        result = AssertUnwindSafe(hook).catch_unwind() => {
+            Some(result.unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked; the log says where"))))
+        }
+        () = token.cancelled() => None,
+    }
+}
+
+/// Text of others in an event: one that is too large could never be recorded.
+fn shorten(text: &str) -> String {
+    const MOST: usize = 4_000;
+    text.char_indices().nth(MOST).map_or_else(|| text.to_owned(), |(end, _)| format!("{}…", &text[..end]))
 }
 
 enum Work {

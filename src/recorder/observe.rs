@@ -129,7 +129,13 @@ pub async fn end_session(
     }
 }
 
-async fn observe(journal: &dyn Journal, about: &SessionId, what: &str, by: &str, why: &str) -> Result<(), JournalError> {
+async fn observe(
+    journal: &dyn Journal,
+    about: &SessionId,
+    what: &str,
+    by: &str,
+    why: &str,
+) -> Result<(), JournalError> {
     let body = Observation {
         about: Some(about.clone()),
         what: what.to_owned(),

@@ -24,7 +24,8 @@ pub(crate) struct CommandLine {
 pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) -> bool) -> Option<CommandLine> {
     let text = line.trim_end();
     let name_at = text.len() - text.trim_start().len();
-    let name_length = text[name_at..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len() - name_at);
+    let name_length =
+        text[name_at..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len() - name_at);
     let name = &text[name_at..name_at + name_length];
     let rest_at = name_at + name_length;
     if text[rest_at..].contains('\n') || is_variable(name) {
@@ -32,7 +33,8 @@ pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) 
     }
     let rest = &text[rest_at..];
     let first = rest.trim_start();
-    let goes_on = first.starts_with("--") || first.starts_with(|c: char| c.is_alphanumeric() || c == '"' || c == '\'' || c == '_');
+    let goes_on = first.starts_with("--")
+        || first.starts_with(|c: char| c.is_alphanumeric() || c == '"' || c == '\'' || c == '_');
     let is_operator = ["in", "is"].contains(&first.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default());
     if !rest.starts_with(' ') || !goes_on || is_operator {
         return None;
@@ -44,17 +46,32 @@ pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) 
     let spec = registry.get(name)?;
     let mut spans = Vec::new();
     let args = arguments(spec, rest, rest_at, &mut spans);
+    let secretive = spec.params.iter().any(|param| param.secret);
+    if !secretive {
+        spans.clear();
+    } else if args.is_err() {
+        // What could not be read may be the secret.
+        spans = vec![rest_at..text.len()];
+    }
     Some(CommandLine { helper: name.to_owned(), args, secret_spans: spans })
 }
 
-fn arguments(spec: &Spec, rest: &str, rest_at: usize, spans: &mut Vec<std::ops::Range<usize>>) -> Result<Arguments, HelperError> {
+fn arguments(
+    spec: &Spec,
+    rest: &str,
+    rest_at: usize,
+    spans: &mut Vec<std::ops::Range<usize>>,
+) -> Result<Arguments, HelperError> {
     let words = words(rest).map_err(|error| HelperError::new("syntax", format!("`{}`: {error}", spec.name)))?;
     let mut args = Arguments { positional: Vec::new(), named: Map::new() };
     let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
         let Some(option) = word.text.strip_prefix("--").filter(|_| !word.quoted) else {
             let param = spec.params.get(args.positional.len());
-            note_secret(param, rest_at + word.at..rest_at + word.end, spans);
+            if param.is_none_or(|param| param.secret) {
+                // One too many may be the secret in the wrong place.
+                spans.push(rest_at + word.at..rest_at + word.end);
+            }
             args.positional.push(param.map_or_else(|| Value::from(word.text.clone()), |param| read(param, &word.text)));
             continue;
         };
@@ -72,7 +89,9 @@ fn arguments(spec: &Spec, rest: &str, rest_at: usize, spans: &mut Vec<std::ops::
         };
         let value = match value {
             Some(value) => value,
-            None if is_flag(param) && words.peek().is_none_or(|next| next.text.starts_with("--")) => ("true".to_owned(), 0..0),
+            None if is_flag(param) && words.peek().is_none_or(|next| next.text.starts_with("--")) => {
+                ("true".to_owned(), 0..0)
+            }
             None => {
                 let next = words.next().ok_or_else(|| {
                     HelperError::new("missing_argument", format!("`{}`: `--{name}` wants a value", spec.name))
@@ -81,18 +100,14 @@ fn arguments(spec: &Spec, rest: &str, rest_at: usize, spans: &mut Vec<std::ops::
                 (next.text, next.at..next.end)
             }
         };
-        note_secret(Some(param), rest_at + value.1.start..rest_at + value.1.end, spans);
+        if param.secret {
+            spans.push(rest_at + value.1.start..rest_at + value.1.end);
+        }
         if args.named.insert(name.clone(), read(param, &value.0)).is_some() {
             return Err(HelperError::new("given_twice", format!("`{}`: `--{name}` is given twice", spec.name)));
         }
     }
     Ok(args)
-}
-
-fn note_secret(param: Option<&Param>, span: std::ops::Range<usize>, spans: &mut Vec<std::ops::Range<usize>>) {
-    if param.is_some_and(|param| param.secret) {
-        spans.push(span);
-    }
 }
 
 fn types(param: &Param) -> Vec<&str> {

@@ -3,7 +3,7 @@
 use std::{
     any::TypeId,
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext, OptimizationLevel, Position, Token};
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     door::{self, Stop},
+    failure::{self, Sources},
     limits, natives,
     run::Run,
     value::{self, Opaque, Orders},
@@ -30,14 +31,19 @@ pub(super) struct Stage {
     run: RwLock<Option<Arc<Run>>>,
     pub(super) helpers: HashMap<String, Arc<dyn Callable>>,
     pub(super) orders: Orders,
+    sources: Mutex<Sources>,
     help: Help,
     session: Box<dyn Fn() -> Value + Send + Sync>,
 }
 
 impl Stage {
-    pub(super) fn new(helpers: Vec<Arc<dyn Callable>>, help: Help, session: Box<dyn Fn() -> Value + Send + Sync>) -> Self {
+    pub(super) fn new(
+        helpers: Vec<Arc<dyn Callable>>,
+        help: Help,
+        session: Box<dyn Fn() -> Value + Send + Sync>,
+    ) -> Self {
         let helpers = helpers.into_iter().map(|helper| (helper.spec().name.to_string(), helper)).collect();
-        Self { run: RwLock::new(None), helpers, orders: Orders::default(), help, session }
+        Self { run: RwLock::new(None), helpers, orders: Orders::default(), sources: Mutex::default(), help, session }
     }
 
     pub(super) fn run(&self) -> Option<Arc<Run>> {
@@ -46,6 +52,11 @@ impl Stage {
 
     pub(super) fn set_run(&self, run: Option<Arc<Run>>) {
         *self.run.write().unwrap_or_else(PoisonError::into_inner) = run;
+    }
+
+    /// The texts of inputs and modules.
+    pub(super) fn sources(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn show_help(&self, name: Option<&str>) {
@@ -60,7 +71,12 @@ impl Stage {
     }
 
     /// Calls a helper with values of the language.
-    pub(super) fn call(&self, helper: &Arc<dyn Callable>, args: Vec<Dynamic>, context: Option<&NativeCallContext<'_>>) -> Returned {
+    pub(super) fn call(
+        &self,
+        helper: &Arc<dyn Callable>,
+        args: Vec<Dynamic>,
+        context: Option<&NativeCallContext<'_>>,
+    ) -> Returned {
         let over = || Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE));
         let Some(run) = self.run() else { return Err(over()) };
         let mut invoke = |function: usize, args: Vec<Value>| match (context, run.function(function)) {
@@ -72,12 +88,17 @@ impl Stage {
         match given.map_err(Stop::Failed).and_then(|given| door::call(&run, helper, given, &mut invoke)) {
             Ok(output) => Ok(value::from_output(output, &self.orders)),
             Err(Stop::Over) => Err(over()),
-            Err(Stop::Failed(error)) => {
-                let message = error.message.clone();
-                run.remember_thrown(error);
-                Err(EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into())
-            }
+            Err(Stop::Failed(error)) => Err(self.fail(error)),
         }
+    }
+
+    /// An error that the script may catch, and print: without secrets.
+    pub(super) fn fail(&self, mut error: HelperError) -> Box<EvalAltResult> {
+        if let Some(run) = self.run() {
+            error.message = run.setting.recorder.redactor().text(&error.message).into_string();
+            run.remember_thrown(error.clone());
+        }
+        EvalAltResult::ErrorRuntime(error.message.into(), Position::NONE).into()
     }
 
     fn input(&self, run: &Run, helper: &str, arg: Dynamic) -> Result<Input, HelperError> {
@@ -85,27 +106,36 @@ impl Stage {
             let function = run.keep_function(function);
             return Ok(Input::Function(Callback::new(function, run.cx.line.clone())));
         }
-        if let Some(opaque) = arg.clone().flatten().try_cast::<Opaque>() {
-            return Ok(Input::Handle { value: opaque.value, type_name: opaque.type_name });
+        if let Some(opaque) = arg.read_lock::<Opaque>() {
+            return Ok(Input::Handle { value: Arc::clone(&opaque.value), type_name: opaque.type_name.clone() });
         }
-        if value::is_too_deep(&arg) {
-            return Err(value::too_deep(helper));
-        }
-        Ok(Input::Json(value::to_json(&arg, &self.orders)))
+        let value = value::to_json(&arg, &self.orders);
+        value
+            .map(Input::Json)
+            .map_err(|big| HelperError::new("wrong_type", format!("`{helper}`: the argument is {big}")))
     }
 
-    fn callback(&self, run: &Run, function: &FnPtr, context: &NativeCallContext<'_>, args: Vec<Value>) -> Result<Value, HelperError> {
+    fn callback(
+        &self,
+        run: &Run,
+        function: &FnPtr,
+        context: &NativeCallContext<'_>,
+        args: Vec<Value>,
+    ) -> Result<Value, HelperError> {
         use std::sync::atomic::Ordering;
         if run.depth.fetch_add(1, Ordering::Relaxed) >= limits::CALLBACK_DEPTH {
             run.depth.fetch_sub(1, Ordering::Relaxed);
-            return Err(HelperError::new("limit", "functions call helpers that call functions too deep inside each other"));
+            return Err(HelperError::new(
+                "limit",
+                "functions call helpers that call functions too deep inside each other",
+            ));
         }
         let mut args: Vec<Dynamic> = args.into_iter().map(|arg| value::from_json(arg, &self.orders)).collect();
         let result = function.call_raw(context, None, &mut args[..]);
         run.depth.fetch_sub(1, Ordering::Relaxed);
-        result
-            .map(|answer| value::to_json(&answer, &self.orders))
-            .map_err(|error| HelperError::new("callback", format!("the function failed: {error}")))
+        let answer = result.map_err(|error| failure::of_callback(&error, run))?;
+        value::to_json(&answer, &self.orders)
+            .map_err(|big| HelperError::new("limit", format!("the function's answer is {big}")))
     }
 }
 
@@ -149,11 +179,18 @@ pub(super) fn build(stage: &Arc<Stage>) -> Engine {
     // `ps` alone is `ps()`.
     let at = Arc::clone(stage);
     #[expect(deprecated, reason = "marked as unstable by the crate; there is no other way to resolve a bare name")]
-    engine.on_var(move |name, _, context| match at.helpers.get(name) {
-        Some(helper) if helper.spec().required() == 0 && context.scope().get(name).is_none() => {
-            at.call(helper, Vec::new(), None).map(Some)
+    engine.on_var(move |name, _, context| {
+        if let Some(value) = context.scope().get(name) {
+            // What a function captures is shared from then on.
+            return match value.is_shared() && limits::is_tower(value) {
+                true => Err(at.fail(HelperError::new("limit", "functions hold functions too deep inside each other"))),
+                false => Ok(None),
+            };
         }
-        _ => Ok(None),
+        match at.helpers.get(name) {
+            Some(helper) if helper.spec().required() == 0 => at.call(helper, Vec::new(), None).map(Some),
+            _ => natives::bare(name, &at),
+        }
     });
     engine
 }

@@ -38,13 +38,24 @@ impl Sources {
         self.functions.insert((name.to_owned(), params), source.to_owned());
     }
 
+    /// What a function's own source is called: the language says which module it is from, but joins all inputs to one.
+    fn of_call(&self, function: &str, from: &str) -> Option<String> {
+        let from_module = from.ends_with(".rhai") && self.texts.iter().any(|(name, _)| name == from);
+        if from_module { Some(from.to_owned()) } else { self.of_function(function).map(ToOwned::to_owned) }
+    }
+
     fn of_function(&self, name: &str) -> Option<&str> {
         self.functions.iter().find(|((function, _), _)| function == name).map(|(_, source)| source.as_str())
     }
 
-    fn at(&self, source: &str, position: Position) -> Option<At> {
+    pub(super) fn at(&self, source: &str, position: Position) -> Option<At> {
         let (_, text) = self.texts.iter().rev().find(|(name, _)| name == source)?;
-        Some(At { source: source.to_owned(), text: text.clone(), line: position.line()?, column: position.position().unwrap_or(1) })
+        Some(At {
+            source: source.to_owned(),
+            text: text.clone(),
+            line: position.line()?,
+            column: position.position().unwrap_or(1),
+        })
     }
 }
 
@@ -53,7 +64,9 @@ pub(super) fn of_parse(error: &ParseError, source: &str, sources: &Sources, help
     let (message, hint) = match &*error.0 {
         ParseErrorType::UnexpectedEOF => ("the input ends too early".to_owned(), None),
         ParseErrorType::Reserved(word) => (format!("`{word}` is a word that the language keeps for itself"), None),
-        ParseErrorType::BadInput(rhai::LexError::ImproperSymbol(symbol, note)) if symbol == "eval" || note.contains("disabled") => {
+        ParseErrorType::BadInput(rhai::LexError::ImproperSymbol(symbol, note))
+            if symbol == "eval" || note.contains("disabled") =>
+        {
             (format!("`{symbol}` is not allowed here"), None)
         }
         ParseErrorType::BadInput(rhai::LexError::UnterminatedString) => {
@@ -105,6 +118,7 @@ pub(super) fn of_evaluation(
             let text = value.to_string();
             match run.thrown(&text) {
                 Some(error) => of_helper(error),
+                None if text.is_empty() => Failure::new("thrown", "the script threw nothing"),
                 None => Failure::new("thrown", text),
             }
         }
@@ -113,15 +127,19 @@ pub(super) fn of_evaluation(
         EvalAltResult::ErrorStackOverflow(_) => {
             Failure::new("limit", "functions call each other too deep").hint("use a loop instead of recursion")
         }
-        EvalAltResult::ErrorDataTooLarge(what, _) => Failure::new("limit", format!("{} grows too large", what.to_lowercase())),
+        EvalAltResult::ErrorDataTooLarge(what, _) => {
+            Failure::new("limit", format!("{} grows too large", what.to_lowercase()))
+        }
         EvalAltResult::ErrorTooManyVariables(_) => Failure::new("limit", "too many variables"),
-        EvalAltResult::ErrorPropertyNotFound(name, _) => Failure::new("unknown_property", format!("there is no field `{name}`")),
+        EvalAltResult::ErrorPropertyNotFound(name, _) => {
+            Failure::new("unknown_property", format!("there is no field `{name}`"))
+        }
         EvalAltResult::ErrorMismatchOutputType(wants, got, _) | EvalAltResult::ErrorMismatchDataType(wants, got, _) => {
             Failure::new("wrong_type", format!("wants {}, got {}", type_word(&wants), type_word(&got)))
         }
         EvalAltResult::ErrorTerminated(..) => Failure::new("cancelled", "interrupted"),
         mut other => {
-            other.take_position();
+            let _ = other.take_position();
             Failure::new("script", lower_first(&other.to_string()))
         }
     };
@@ -133,12 +151,37 @@ pub(super) fn of_evaluation(
 fn innermost(error: EvalAltResult, source: String, sources: &Sources) -> (EvalAltResult, String) {
     match error {
         EvalAltResult::ErrorInFunctionCall(name, from, inner, _) => {
-            let source = sources.of_function(&name).map(ToOwned::to_owned).or(Some(from).filter(|from| !from.is_empty()));
+            let source = sources.of_call(&name, &from).or(Some(from).filter(|from| !from.is_empty()));
             innermost(*inner, source.unwrap_or_default(), sources)
         }
-        EvalAltResult::ErrorInModule(name, inner, _) => innermost(*inner, name, sources),
+        EvalAltResult::ErrorInModule(name, inner, position) => match inner.position().is_none() {
+            true => (EvalAltResult::ErrorRuntime(inner.to_string().into(), position), source),
+            false => innermost(*inner, format!("{name}.rhai"), sources),
+        },
         other => (other, source),
     }
+}
+
+/// A function that a helper called back failed: the helper is told why, and usually says it on.
+pub(super) fn of_callback(error: &EvalAltResult, run: &Run) -> HelperError {
+    let mut inner = error;
+    while let EvalAltResult::ErrorInFunctionCall(_, _, within, _) | EvalAltResult::ErrorInModule(_, within, _) = inner {
+        inner = within;
+    }
+    match inner {
+        EvalAltResult::ErrorTerminated(..) => HelperError::new("cancelled", "the command is over"),
+        EvalAltResult::ErrorRuntime(value, position) => {
+            let text = value.to_string();
+            run.thrown(&text).unwrap_or_else(|| callback_failed(&text, *position))
+        }
+        EvalAltResult::ErrorStackOverflow(_) => HelperError::new("limit", "functions call each other too deep"),
+        other => callback_failed(other.to_string().split(" (line ").next().unwrap_or_default(), other.position()),
+    }
+}
+
+fn callback_failed(message: &str, position: Position) -> HelperError {
+    let place = position.line().map_or_else(String::new, |line| format!(" (line {line})"));
+    HelperError::new("callback", format!("the function failed: {}{place}", lower_first(message)))
 }
 
 /// What a helper says about a call.
@@ -151,12 +194,16 @@ pub(super) fn of_helper(error: HelperError) -> Failure {
 /// `signature` is the language's own, for example `shw (i64, string)`.
 fn missing_function(signature: &str, helpers: &Helpers, variables: &[String]) -> Failure {
     let (name, rest) = signature.split_once(" (").unwrap_or((signature, ""));
-    let types: Vec<&str> = rest.trim_end_matches(')').split(", ").filter(|word| !word.is_empty()).map(type_word).collect();
+    let types: Vec<&str> =
+        rest.trim_end_matches(')').split(", ").filter(|word| !word.is_empty()).map(type_word).collect();
     if let Some(helper) = helpers.get(name) {
         let spec = helper.spec();
         let most = spec.params.len();
-        return Failure::new("wrong_number", format!("`{name}` takes at most {most} argument{}, got {}", if most == 1 { "" } else { "s" }, types.len()))
-            .hint(format!("write {}", spec.signature()));
+        return Failure::new(
+            "wrong_number",
+            format!("`{name}` takes at most {most} argument{}, got {}", if most == 1 { "" } else { "s" }, types.len()),
+        )
+        .hint(format!("write {}", spec.signature()));
     }
     let is_word = name.starts_with(|first: char| first.is_alphabetic() || first == '_');
     if !is_word {
@@ -164,7 +211,10 @@ fn missing_function(signature: &str, helpers: &Helpers, variables: &[String]) ->
         return Failure::new("wrong_type", format!("`{name}` does not work on {given}"));
     }
     if let Some(field) = name.strip_prefix("get$") {
-        return Failure::new("unknown_property", format!("there is no field `{field}` on {}", types.first().unwrap_or(&"this value")));
+        return Failure::new(
+            "unknown_property",
+            format!("there is no field `{field}` on {}", types.first().unwrap_or(&"this value")),
+        );
     }
     unknown_function(name, helpers, variables)
 }
@@ -192,7 +242,12 @@ fn unknown_variable(name: &str, helpers: &Helpers, variables: &[String]) -> Fail
 
 fn nearest_name(name: &str, helpers: &Helpers, variables: &[String]) -> Option<String> {
     const OURS: &[&str] = &["help", "session", "exit", "sleep", "print"];
-    let mut names: Vec<&str> = helpers.keys().map(String::as_str).chain(OURS.iter().copied()).chain(variables.iter().map(String::as_str)).collect();
+    let mut names: Vec<&str> = helpers
+        .keys()
+        .map(String::as_str)
+        .chain(OURS.iter().copied())
+        .chain(variables.iter().map(String::as_str))
+        .collect();
     names.sort_unstable();
     nearest(name, names.into_iter()).map(ToOwned::to_owned)
 }

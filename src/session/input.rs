@@ -81,15 +81,19 @@ impl Source {
         if self.kind == Kind::File && text.starts_with("#!") {
             text.replace_range(..2, "//");
         }
-        let failure = fault.map(|fault| {
-            Failure::new("not_text", format!("the input holds {fault}")).hint("scripts are UTF-8 text")
-        });
+        let failure = fault
+            .map(|fault| Failure::new("not_text", format!("the input holds {fault}")).hint("scripts are UTF-8 text"));
         (text, failure)
     }
 }
 
 /// The event that announces a command; an input too large for one is recorded by digest, and does not run.
-pub(super) fn start(number: u64, input: String, source: String, job: Result<Job, Failure>) -> (CommandStart, Result<Job, Failure>) {
+pub(super) fn start(
+    number: u64,
+    input: String,
+    source: String,
+    job: Result<Job, Failure>,
+) -> (CommandStart, Result<Job, Failure>) {
     let recorded_bytes = serde_json::to_string(&input).map_or(usize::MAX, |json| json.len());
     if recorded_bytes <= MAX_RECORDED_BYTES {
         let start = CommandStart { command: number, input: Some(input), source, input_bytes: None, input_digest: None };
@@ -102,14 +106,22 @@ pub(super) fn start(number: u64, input: String, source: String, job: Result<Job,
         input_bytes: Some(input.len() as u64),
         input_digest: Some(Hash::of(input.as_bytes()).to_string()),
     };
-    let failure = Failure::new("too_large", format!("the input is {} bytes: larger than an event may be (256 KiB)", input.len()))
-        .hint("split it, or read the data from a file in a helper");
+    let failure =
+        Failure::new("too_large", format!("the input is {} bytes: larger than an event may be (256 KiB)", input.len()))
+            .hint("split it, or read the data from a file in a helper");
     (start, Err(failure))
 }
 
 /// Named arguments as they are recorded.
 pub(super) fn masked_args(spec: Option<&Spec>, args: &Map<String, Value>) -> String {
-    let is_secret = |name: &str| spec.is_some_and(|spec| spec.params.iter().any(|param| param.secret && param.name == name));
+    // A mistyped name may hold the secret, and of an unknown helper nothing is known.
+    let is_secret = |name: &str| match spec {
+        None => true,
+        Some(spec) if spec.params.iter().any(|param| param.secret) => {
+            spec.params.iter().find(|param| param.name == name).is_none_or(|param| param.secret)
+        }
+        Some(_) => false,
+    };
     let masked: Map<String, Value> = args
         .iter()
         .map(|(name, value)| (name.clone(), if is_secret(name) { Value::from(MASK) } else { value.clone() }))

@@ -1,11 +1,13 @@
 //! How a session ends: once, with one reason, whoever is first to say it.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 
 use super::{Command, Next, Outcome, Session};
 use crate::{
@@ -15,6 +17,9 @@ use crate::{
 
 /// How long a command that runs may take to stop when its session ends.
 const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// How long the component's hook may take before the end is recorded without it.
+const HOOK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The component's hooks, whatever component it is.
 #[async_trait]
@@ -78,8 +83,14 @@ impl Session {
         self.interrupt();
         // A command that does not stop in time is left without an outcome: unknown, which is the truth.
         let _turn = tokio::time::timeout(STOP_GRACE, inner.turn.lock()).await;
-        if let Err(error) = inner.hooks.end(reason).await {
-            tracing::warn!(error = format!("{error:#}"), "the hook at the end of the session failed");
+        let hook = tokio::time::timeout(HOOK_PATIENCE, AssertUnwindSafe(inner.hooks.end(reason)).catch_unwind()).await;
+        match hook {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(error = format!("{error:#}"), "the hook at the end of the session failed")
+            }
+            Ok(Err(_)) => tracing::warn!("the hook at the end of the session panicked"),
+            Err(_) => tracing::warn!("the hook at the end of the session did not end within {HOOK_PATIENCE:?}"),
         }
         let end = SessionEnd {
             reason,
