@@ -25,5 +25,5 @@ mod value;
 pub(crate) use command_style::{CommandLine, parse as parse_command_style};
 pub(crate) use engine::Help;
 pub(crate) use interpreter::{Arguments, Interpreter, Job};
-pub(crate) use limits::Held;
+pub(crate) use limits::{Held, PROCESSOR_TIME};
 pub(crate) use run::{Evaluated, Run, Setting};

@@ -371,7 +371,7 @@ impl Session {
                 let masked = input::masked_args(self.0.registry.get(&helper), &args);
                 let text = format!("{helper}({masked})");
                 let shown = self.0.setting.recorder.redactor().text(&text).into_string();
-                let job = Job::Call { helper, args: Arguments { positional: Vec::new(), named: args } };
+                let job = Job::Call { helper, args: Arguments { positional: Vec::new(), named: args }, at: None };
                 let (start, job) = input::start(number, shown.clone(), "call".to_owned(), Ok(job));
                 Prepared { start, shown, origin: Origin::Call, job }
             }
@@ -383,14 +383,21 @@ impl Session {
                 let name = source.name.clone();
                 let job = match (fault, command) {
                     (Some(failure), _) => Err(failure),
-                    (None, Some(command)) => match command.args {
-                        Ok(args) => Ok(Job::Call { helper: command.helper, args }),
-                        Err(error) => {
-                            let mut failure = Failure::new(error.kind, error.message);
-                            failure.hint = error.hint;
-                            Err(failure)
+                    (None, Some(command)) => {
+                        let before = &text[..command.at];
+                        let at = Some(At {
+                            source: source.title(number),
+                            text: shown.clone(),
+                            line: before.matches('\n').count() + 1,
+                            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+                        });
+                        match command.args {
+                            Ok(args) => Ok(Job::Call { helper: command.helper, args, at }),
+                            Err(error) => {
+                                Err(Failure { kind: error.kind.to_owned(), message: error.message, hint: error.hint, at })
+                            }
                         }
-                    },
+                    }
                     (None, None) => Ok(Job::Script { source: source.title(number), text }),
                 };
                 let (start, job) = input::start(number, shown.clone(), name, job);

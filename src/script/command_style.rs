@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct CommandLine {
     pub(crate) helper: String,
     pub(crate) args: Result<Arguments, HelperError>,
+    /// Byte at which its name begins.
+    pub(crate) at: usize,
     /// Byte ranges of arguments that must not be recorded.
     pub(crate) secret_spans: Vec<std::ops::Range<usize>>,
 }
@@ -41,7 +43,7 @@ pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) 
     }
     if name == "help" {
         let args = Arguments { positional: vec![Value::from(first)], named: Map::new() };
-        return Some(CommandLine { helper: name.to_owned(), args: Ok(args), secret_spans: Vec::new() });
+        return Some(CommandLine { helper: name.to_owned(), args: Ok(args), at: name_at, secret_spans: Vec::new() });
     }
     let spec = registry.get(name)?;
     let mut spans = Vec::new();
@@ -53,7 +55,7 @@ pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) 
         // What could not be read may be the secret.
         spans = vec![rest_at..text.len()];
     }
-    Some(CommandLine { helper: name.to_owned(), args, secret_spans: spans })
+    Some(CommandLine { helper: name.to_owned(), args, at: name_at, secret_spans: spans })
 }
 
 fn arguments(

@@ -354,7 +354,7 @@ fn outcome(run: &Run, spec: &Spec, ended: Ended) -> Result<Output, (Status, Help
         Ended::Answer(Err(error)) => {
             let error = match error.downcast::<HelperError>() {
                 Ok(error) => error,
-                Err(error) => HelperError::new("helper", format!("`{name}`: {error:#}")),
+                Err(error) => HelperError::new("helper", format!("`{name}` failed: {error:#}")),
             };
             Err((Status::Error, error))
         }

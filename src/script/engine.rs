@@ -21,6 +21,9 @@ use crate::helper::{Callable, Callback, HelperError, Input, Output};
 /// The most arguments a call is understood with, so that one too many is explained in our words.
 const MOST_ARGUMENTS: usize = 8;
 
+/// What a call that ends its command says.
+pub(super) const HERE: &str = "here";
+
 type Returned = Result<Dynamic, Box<EvalAltResult>>;
 
 /// Answers `help()` and `help("name")`.
@@ -77,7 +80,9 @@ impl Stage {
         args: Vec<Dynamic>,
         context: Option<&NativeCallContext<'_>>,
     ) -> Returned {
-        let over = || Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE));
+        // What is not empty says that this call ended the command, and not that it was noticed here.
+        let position = context.map_or(Position::NONE, NativeCallContext::call_position);
+        let over = || Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(HERE), position));
         let Some(run) = self.run() else { return Err(over()) };
         let mut invoke = |function: usize, args: Vec<Value>| match (context, run.function(function)) {
             (Some(context), Some(function)) => self.callback(&run, &function, context, args),
@@ -133,7 +138,7 @@ impl Stage {
         let mut args: Vec<Dynamic> = args.into_iter().map(|arg| value::from_json(arg, &self.orders)).collect();
         let result = function.call_raw(context, None, &mut args[..]);
         run.depth.fetch_sub(1, Ordering::Relaxed);
-        let answer = result.map_err(|error| failure::of_callback(&error, run))?;
+        let answer = result.map_err(|error| failure::of_callback(*error, &self.helpers, run))?;
         value::to_json(&answer, &self.orders)
             .map_err(|big| HelperError::new("limit", format!("the function's answer is {big}")))
     }
@@ -145,6 +150,8 @@ pub(super) fn build(stage: &Arc<Stage>) -> Engine {
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     engine.disable_symbol("eval");
+    // A mistyped field would else be nothing, and nothing compares with everything.
+    engine.set_fail_on_invalid_map_property(true);
     engine.register_type_with_name::<Opaque>("handle");
     limits::set(&mut engine);
     natives::register(&mut engine, stage);

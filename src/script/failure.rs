@@ -108,10 +108,18 @@ pub(super) fn of_evaluation(
 ) -> Failure {
     let (error, source) = innermost(error, source.to_owned(), sources);
     let position = error.position();
-    let mut failure = match error {
-        EvalAltResult::ErrorParsing(kind, position) => {
-            return of_parse(&ParseError(Box::new(kind), position), &source, sources, helpers);
-        }
+    if let EvalAltResult::ErrorParsing(kind, position) = error {
+        return of_parse(&ParseError(Box::new(kind), position), &source, sources, helpers);
+    }
+    // What was noticed somewhere did not happen there.
+    let happened_here = !matches!(&error, EvalAltResult::ErrorTerminated(token, _) if token.is_unit());
+    let mut failure = in_words(error, helpers, variables, run);
+    failure.at = sources.at(&source, position).filter(|_| happened_here);
+    failure
+}
+
+fn in_words(error: EvalAltResult, helpers: &Helpers, variables: &[String], run: &Run) -> Failure {
+    match error {
         EvalAltResult::ErrorFunctionNotFound(signature, _) => missing_function(&signature, helpers, variables),
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(&name, helpers, variables),
         EvalAltResult::ErrorRuntime(value, _) => {
@@ -133,6 +141,7 @@ pub(super) fn of_evaluation(
         EvalAltResult::ErrorTooManyVariables(_) => Failure::new("limit", "too many variables"),
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
             Failure::new("unknown_property", format!("there is no field `{name}`"))
+                .hint(format!("record.get(\"{name}\") is nothing where there is none"))
         }
         EvalAltResult::ErrorMismatchOutputType(wants, got, _) | EvalAltResult::ErrorMismatchDataType(wants, got, _) => {
             Failure::new("wrong_type", format!("wants {}, got {}", type_word(&wants), type_word(&got)))
@@ -142,9 +151,7 @@ pub(super) fn of_evaluation(
             let _ = other.take_position();
             Failure::new("script", lower_first(&other.to_string()))
         }
-    };
-    failure.at = sources.at(&source, position);
-    failure
+    }
 }
 
 /// An error inside functions belongs to where the innermost was defined.
@@ -163,25 +170,23 @@ fn innermost(error: EvalAltResult, source: String, sources: &Sources) -> (EvalAl
 }
 
 /// A function that a helper called back failed: the helper is told why, and usually says it on.
-pub(super) fn of_callback(error: &EvalAltResult, run: &Run) -> HelperError {
+pub(super) fn of_callback(error: EvalAltResult, helpers: &Helpers, run: &Run) -> HelperError {
     let mut inner = error;
     while let EvalAltResult::ErrorInFunctionCall(_, _, within, _) | EvalAltResult::ErrorInModule(_, within, _) = inner {
-        inner = within;
+        inner = *within;
     }
-    match inner {
-        EvalAltResult::ErrorTerminated(..) => HelperError::new("cancelled", "the command is over"),
-        EvalAltResult::ErrorRuntime(value, position) => {
-            let text = value.to_string();
-            run.thrown(&text).unwrap_or_else(|| callback_failed(&text, *position))
-        }
-        EvalAltResult::ErrorStackOverflow(_) => HelperError::new("limit", "functions call each other too deep"),
-        other => callback_failed(other.to_string().split(" (line ").next().unwrap_or_default(), other.position()),
+    if matches!(inner, EvalAltResult::ErrorTerminated(..)) {
+        return HelperError::new("cancelled", "the command is over");
     }
-}
-
-fn callback_failed(message: &str, position: Position) -> HelperError {
-    let place = position.line().map_or_else(String::new, |line| format!(" (line {line})"));
-    HelperError::new("callback", format!("the function failed: {}{place}", lower_first(message)))
+    let helper_failed = matches!(&inner, EvalAltResult::ErrorRuntime(value, _) if run.thrown(&value.to_string()).is_some());
+    let place = inner.position().line().map_or_else(String::new, |line| format!(", on its line {line}"));
+    let failure = in_words(inner, helpers, &[], run);
+    let (kind, message) = match helper_failed {
+        true => (run.thrown(&failure.message).map_or("callback", |error| error.kind), failure.message),
+        false if failure.kind == "limit" => ("limit", failure.message),
+        false => ("callback", format!("the function failed{place}: {}", failure.message)),
+    };
+    HelperError { kind, message, hint: failure.hint }
 }
 
 /// What a helper says about a call.

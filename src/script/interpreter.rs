@@ -23,7 +23,7 @@ use super::{
     secrets, syntax, value,
 };
 use crate::{
-    console::Failure,
+    console::{At, Failure},
     event::Status,
     helper::{Callable, HelperError, Input},
     redact::Redactor,
@@ -45,6 +45,8 @@ pub(crate) enum Job {
         helper: String,
         /// Its arguments by name, or by position.
         args: Arguments,
+        /// Where it was written, for errors.
+        at: Option<At>,
     },
 }
 
@@ -117,8 +119,11 @@ impl Interpreter {
         let (engine, stage) = self.engine.wait();
         syntax::check(engine, text, |error| {
             let mut sources = Sources::default();
-            sources.keep("input", &self.redactor.text(text).into_string());
-            failure::of_parse(error, "input", &sources, &stage.helpers)
+            sources.keep("input", text);
+            let failure = failure::of_parse(error, "input", &sources, &stage.helpers);
+            let variables = self.variables();
+            let is_variable = |name: &str| variables.iter().any(|variable| variable == name);
+            secrets::masked(failure, engine, &stage.helpers, &is_variable, &self.redactor)
         })
     }
 
@@ -149,7 +154,10 @@ impl State {
         let before = self.scope.len();
         let evaluate = std::panic::AssertUnwindSafe(|| match job {
             Job::Script { text, source } => self.script(run, &text, &source),
-            Job::Call { helper, args } => self.call(run, &helper, args),
+            Job::Call { helper, args, at } => self.call(run, &helper, args).map_err(|(status, mut failure)| {
+                failure.at = at;
+                (status, failure)
+            }),
         });
         let result = std::panic::catch_unwind(evaluate).unwrap_or_else(|_| {
             Err((
@@ -243,18 +251,8 @@ impl State {
         (status, self.masked(failure))
     }
 
-    /// A failure without the secrets that stand in its source. Where it points into a secret, its words may repeat it.
-    fn masked(&self, mut failure: Failure) -> Failure {
-        let Some(at) = failure.at.take() else { return failure };
-        let is_variable = |name: &str| self.scope.contains(name);
-        let spans = secrets::secret_spans(&self.engine, &at.text, &self.stage.helpers, &is_variable);
-        let place = secrets::byte_at(&at.text, at.line, at.column);
-        if spans.iter().any(|span| span.contains(&place)) {
-            failure.message = "the argument of a secret parameter can not be read".to_owned();
-            failure.hint = Some("give it as one string, in quotes".to_owned());
-        }
-        failure.at = Some(secrets::masked_place(at, place, &spans, &self.redactor));
-        failure
+    fn masked(&self, failure: Failure) -> Failure {
+        secrets::masked(failure, &self.engine, &self.stage.helpers, &|name| self.scope.contains(name), &self.redactor)
     }
 
     fn variables(&self) -> Vec<String> {

@@ -29,8 +29,8 @@ use crate::{console::Failure, event::Status};
 pub(super) const STACK_BYTES: usize = 256 << 20;
 /// Operations of one command.
 const OPERATIONS: u64 = 500_000_000;
-/// Processor time of one command, helpers not counted.
-const PROCESSOR_TIME: Duration = Duration::from_secs(20);
+/// Processor time of one command, helpers not counted, unless the shell says otherwise.
+pub(crate) const PROCESSOR_TIME: Duration = Duration::from_secs(20);
 /// Calls of script functions inside each other.
 const CALL_LEVELS: usize = 64;
 /// Callbacks by native functions inside each other (`map` in `map` …), which the engine itself does not count.
@@ -114,8 +114,8 @@ pub(super) fn exceeded(run: &Run) -> bool {
         Failure::new("limit", message).hint("work on fewer records at once, and let go of large variables: big = ()")
     } else if operations > OPERATIONS {
         Failure::new("limit", format!("stopped after {OPERATIONS} operations")).hint("do less in one command")
-    } else if processor_time().saturating_sub(start.processor) > PROCESSOR_TIME {
-        let message = format!("stopped after {} s of computing", PROCESSOR_TIME.as_secs());
+    } else if processor_time().saturating_sub(start.processor) > run.setting.compute_limit {
+        let message = format!("stopped after {:?} of computing", run.setting.compute_limit);
         Failure::new("limit", message).hint("do less in one command")
     } else {
         return false;

@@ -32,6 +32,8 @@ pub(crate) struct Setting {
     pub(crate) runtime: tokio::runtime::Handle,
     /// The reason given with `--yes`: answers every question when nobody can.
     pub(crate) standing_answer: Option<String>,
+    /// How long one command may compute, helpers not counted.
+    pub(crate) compute_limit: Duration,
     /// Memory that the variables of the session take.
     pub(crate) held: Held,
 }
@@ -288,7 +290,10 @@ impl Run {
         let mut state = self.state();
         let exit = state.exit;
         let (status, value, failure) = match (state.verdict.take(), exit, result) {
-            (Some((status, failure)), _, _) => (status, Value::Null, Some(failure)),
+            (Some((status, mut failure)), _, result) => {
+                failure.at = failure.at.or_else(|| result.err().and_then(|(_, noticed)| noticed.at));
+                (status, Value::Null, Some(failure))
+            }
             (None, Some(_), _) => (Status::Ok, Value::Null, None),
             (None, None, Err(_)) if self.cx.cancelled.is_cancelled() => {
                 (Status::Cancelled, Value::Null, Some(Failure::new("cancelled", "interrupted")))

@@ -9,7 +9,12 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use rhai::{Engine, Position, Token};
 
-use crate::{console::At, helper::Callable, redact::Redactor, spec::Spec};
+use crate::{
+    console::{At, Failure},
+    helper::Callable,
+    redact::Redactor,
+    spec::Spec,
+};
 
 type Helpers = HashMap<String, Arc<dyn Callable>>;
 type Placed = (Token, usize);
@@ -40,14 +45,33 @@ pub(super) fn secret_spans(
     spans
 }
 
+/// A failure without the secrets that stand in its source. Where it points into a secret, its words may repeat it.
+pub(super) fn masked(
+    mut failure: Failure,
+    engine: &Engine,
+    helpers: &Helpers,
+    is_variable: &dyn Fn(&str) -> bool,
+    redactor: &Redactor,
+) -> Failure {
+    let Some(at) = failure.at.take() else { return failure };
+    let spans = secret_spans(engine, &at.text, helpers, is_variable);
+    let place = byte_at(&at.text, at.line, at.column);
+    if spans.iter().any(|span| span.contains(&place)) {
+        failure.message = "the argument of a secret parameter can not be read".to_owned();
+        failure.hint = Some("give it as one string, in quotes".to_owned());
+    }
+    failure.at = Some(masked_place(at, place, &spans, redactor));
+    failure
+}
+
 /// The byte at which a line's column begins; both count from 1.
-pub(super) fn byte_at(text: &str, line: usize, column: usize) -> usize {
+fn byte_at(text: &str, line: usize, column: usize) -> usize {
     let start = if line <= 1 { 0 } else { text.match_indices('\n').nth(line - 2).map_or(text.len(), |(at, _)| at + 1) };
     text[start..].char_indices().nth(column.saturating_sub(1)).map_or(text.len(), |(at, _)| start + at)
 }
 
 /// The place with its text masked. A mask may take the place of several lines, so the line is kept where it was.
-pub(super) fn masked_place(at: At, place: usize, spans: &[Range<usize>], redactor: &Redactor) -> At {
+fn masked_place(at: At, place: usize, spans: &[Range<usize>], redactor: &Redactor) -> At {
     let whole = redactor.text_with_spans(&at.text, spans).into_string();
     let before: Vec<Range<usize>> =
         spans.iter().filter(|span| span.start < place).map(|span| span.start..span.end.min(place)).collect();

@@ -79,7 +79,8 @@ impl Source {
             text = kept.replace('\r', "\\r");
         }
         if self.kind == Kind::File && text.starts_with("#!") {
-            text.replace_range(..2, "//");
+            // With a blank: three slashes would be a description of something.
+            text.replace_range(..2, "// ");
         }
         let failure = fault
             .map(|fault| Failure::new("not_text", format!("the input holds {fault}")).hint("scripts are UTF-8 text"));

@@ -124,6 +124,7 @@ impl<S: AdminShell> Shell<S> {
             approver: self.approver.clone(),
             runtime: runtime.clone(),
             standing_answer: settings.reason.clone().filter(|_| settings.yes),
+            compute_limit: self.compute_limit,
             held: crate::script::Held::default(),
         });
         let registry = Arc::new(registry);

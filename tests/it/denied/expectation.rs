@@ -13,10 +13,11 @@
 //! //! asks: cancel("r1")               the questions, ` | ` between
 //! //! never: hunter2                   is in no event, failure, question, history or output; may be repeated
 //! //! within: 2                        seconds
+//! //! computes: 20                     seconds that a command may compute; 2 without it
 //! ```
 //! A line `//---` stands between two inputs of one session.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,7 @@ pub(super) struct Attack {
     pub(super) inputs: Vec<String>,
     pub(super) confirms: bool,
     pub(super) as_file: bool,
+    pub(super) computes: Duration,
     expects: HashMap<String, Vec<String>>,
 }
 
@@ -57,7 +59,7 @@ impl Attack {
         let code = text.lines().skip(header.len()).collect::<Vec<_>>().join("\n");
         let mut expects: HashMap<String, Vec<String>> = HashMap::new();
         const KEYS: &[&str] = &[
-            "answers", "as", "ends", "kind", "says", "events", "effects", "prints", "asks", "never", "within", "value",
+            "answers", "as", "ends", "kind", "says", "events", "effects", "prints", "asks", "never", "within", "computes", "value",
         ];
         for line in header {
             if let Some((key, value)) = line.trim().split_once(": ")
@@ -76,6 +78,7 @@ impl Attack {
             inputs: code.split("\n//---\n").map(|input| input.trim_start_matches('\n').to_owned()).collect(),
             confirms: one("answers") == Some("yes"),
             as_file: one("as") == Some("file"),
+            computes: Duration::from_secs(one("computes").map_or(2, |seconds| seconds.parse().expect("seconds"))),
             expects,
         })
     }

@@ -127,7 +127,7 @@ pub(super) async fn suffer(attack: &Attack) -> Report {
     let effects = Arc::clone(&target.effects);
     let scripts = tempfile::tempdir().expect("a directory");
     write_modules(scripts.path());
-    let shell = TestShell::of(Shell::new(target).scripts(scripts.path())).await;
+    let shell = TestShell::of(Shell::new(target).scripts(scripts.path()).compute_limit(attack.computes)).await;
     if attack.confirms {
         shell.confirms("an attack");
     }
