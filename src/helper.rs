@@ -12,6 +12,7 @@ mod callable;
 mod context;
 mod convert;
 mod error;
+mod explain;
 mod registrar;
 mod signature;
 mod timespan;

@@ -10,6 +10,7 @@ use std::{fmt, time::SystemTime};
 use serde_json::Value;
 
 use crate::{
+    console::Question,
     event::{Actor, Mode},
     spec::{Effect, Spec},
 };
@@ -198,6 +199,7 @@ pub struct Approval {
 /// Asks somebody else, for calls that a policy wants a second person for.
 #[async_trait::async_trait]
 pub trait Approver: Send + Sync + 'static {
-    /// Waits for the answer; an error is a no, with its reason.
-    async fn approve(&self, call: &str, because: &str) -> anyhow::Result<Approval>;
+    /// Waits for the answer; an error is a no, with its reason. Who asks can not approve: the answer has to be somebody
+    /// else's.
+    async fn approve(&self, question: &Question) -> anyhow::Result<Approval>;
 }

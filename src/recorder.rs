@@ -73,7 +73,7 @@ struct State {
     trouble: Option<String>,
     /// What the person should hear once.
     notices: Vec<String>,
-    /// Its last event is written: what a command that was left behind still says is nothing of this session any more.
+    /// The end of the session is recorded, or was given up: nothing comes after it.
     closed: bool,
 }
 
@@ -84,10 +84,29 @@ struct Missed {
     reason: String,
 }
 
+const AFTER_THE_END: &str = "the session has ended";
+
 /// Why something was not recorded, as the end of a sentence.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Unrecorded(pub(crate) String);
+#[error("{because}")]
+pub(crate) struct Unrecorded {
+    because: String,
+    /// The journal could not say whether it is stored: it waits, and will be in the journal once that works again.
+    pub(crate) may_be_stored: bool,
+}
+
+impl Unrecorded {
+    /// It is not in the journal and will not be.
+    pub(crate) fn lost(because: impl Into<String>) -> Self {
+        Self { because: because.into(), may_be_stored: false }
+    }
+}
+
+impl From<JournalError> for Unrecorded {
+    fn from(error: JournalError) -> Self {
+        Self { because: error.to_string(), may_be_stored: matches!(error, JournalError::Unknown { .. }) }
+    }
+}
 
 impl Recorder {
     /// A recorder whose first event is `start`; it is written with the first flush.
@@ -121,41 +140,52 @@ impl Recorder {
         if state.waiting.is_empty() && state.missed.is_none() {
             return Ok(());
         }
-        self.write(&mut state, Vec::new()).await
+        Ok(self.write(&mut state, Vec::new()).await?)
     }
 
     /// Commits the announcement of something that is about to run.
     pub(crate) async fn intent(&self, kind: EventKind, body: &impl Serialize) -> Result<(), Unrecorded> {
         let draft = self.redactor.draft(kind, Timestamp::now(), body);
-        self.write(&mut *self.state.lock().await, vec![draft]).await
+        Ok(self.write(&mut *self.state.lock().await, vec![draft]).await?)
     }
 
     /// Commits the outcome of something whose intent is recorded; keeps it when that fails.
     pub(crate) async fn outcome(&self, kind: EventKind, body: &impl Serialize) -> Result<(), Unrecorded> {
         let draft = self.redactor.draft(kind, Timestamp::now(), body);
         let mut state = self.state.lock().await;
+        if state.closed {
+            return Err(Unrecorded::lost(AFTER_THE_END));
+        }
         state.waiting.push(draft);
-        self.write(&mut state, Vec::new()).await
+        let written = self.write(&mut state, Vec::new()).await;
+        if let Err(JournalError::Invalid(rule)) = &written {
+            // It would stand in the way of everything after it for ever.
+            tracing::error!(%rule, "an outcome can not be recorded");
+            state.waiting.pop();
+            miss(&mut state, &rule.to_string());
+        }
+        Ok(written?)
     }
 
     /// Counts something that ran, or was refused, without a record.
     pub(crate) async fn missed(&self, because: &Unrecorded) {
         let mut state = self.state.lock().await;
-        miss(&mut state, &because.0);
+        miss(&mut state, &because.because);
     }
 
-    /// Whether changes may run: nothing waits to be written, and there is room for more than the next few events.
+    /// Whether changes may run: nothing waits to be written, after one more try, and there is room for more than the
+    /// next few events.
     pub(crate) async fn admits_changes(&self) -> Result<(), Unrecorded> {
         const LEAST_FREE_BYTES: u64 = 64 << 20;
-        let state = self.state.lock().await;
+        let mut state = self.state.lock().await;
         if !state.waiting.is_empty() {
-            let why = state.trouble.clone().unwrap_or_else(|| "earlier events wait to be written".to_owned());
-            return Err(Unrecorded(why));
+            self.write(&mut state, Vec::new()).await.map_err(|error| Unrecorded::lost(error.to_string()))?;
         }
         match free_bytes(&self.database) {
-            Some(free) if free < LEAST_FREE_BYTES => {
-                Err(Unrecorded(format!("only {} MiB are free on the journal's disk, changes want 64 MiB", free >> 20)))
-            }
+            Some(free) if free < LEAST_FREE_BYTES => Err(Unrecorded::lost(format!(
+                "only {} MiB are free on the journal's disk, changes want 64 MiB",
+                free >> 20
+            ))),
             _ => Ok(()),
         }
     }
@@ -210,12 +240,13 @@ impl Recorder {
         }
     }
 
-    /// Closes the journal, for good.
+    /// Closes the journal. Nothing is recorded any more.
     pub(crate) async fn close(&self) {
-        let mut state = self.state.lock().await;
-        state.closed = true;
-        let journal = state.journal.take();
-        drop(state);
+        let journal = {
+            let mut state = self.state.lock().await;
+            state.closed = true;
+            state.journal.take()
+        };
         if let Some(journal) = journal {
             journal.close().await;
         }
@@ -230,9 +261,9 @@ impl Recorder {
         Ok(journal)
     }
 
-    async fn write(&self, state: &mut State, intents: Vec<Draft>) -> Result<(), Unrecorded> {
+    async fn write(&self, state: &mut State, intents: Vec<Draft>) -> Result<(), JournalError> {
         if state.closed {
-            return Err(Unrecorded("the session has ended".to_owned()));
+            return Err(JournalError::Database(AFTER_THE_END.to_owned()));
         }
         let mut drafts = std::mem::take(&mut state.waiting);
         let waiting = drafts.len();
@@ -277,7 +308,7 @@ impl Recorder {
             state.waiting = drafts;
             (0..dropped).for_each(|_| miss(state, &because));
         }
-        Err(Unrecorded(because))
+        Err(error)
     }
 }
 

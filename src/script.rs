@@ -13,13 +13,17 @@ mod engine;
 mod failure;
 mod interpreter;
 mod limits;
+mod modules;
+mod names;
 mod natives;
 mod run;
 mod secrets;
+mod strings;
 mod syntax;
 mod value;
 
 pub(crate) use command_style::{CommandLine, parse as parse_command_style};
 
 pub(crate) use interpreter::{Arguments, Interpreter, Job};
+pub(crate) use limits::{Held, PROCESSOR_TIME};
 pub(crate) use run::{Evaluated, Run, Setting};

@@ -10,6 +10,7 @@ mod input;
 mod life;
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -17,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +27,7 @@ use crate::{
     event::{CommandEnd, EventKind, SessionId, Status},
     helper::{CallCx, Callable, SessionInfo},
     policy::Origin,
-    recorder::{Recorder, Unrecorded, WhenUnrecorded},
+    recorder::{Recorder, WhenUnrecorded},
     script::{Arguments, Evaluated, Interpreter, Job, Run, Setting, parse_command_style},
     spec::Registry,
 };
@@ -260,6 +262,9 @@ impl Session {
             // In this order: an end that comes between is seen here, or sees the token.
             let running = Running::new(&session, token.clone());
             session.0.leaving.check()?;
+            if token.is_cancelled() {
+                anyhow::bail!("given up before its turn came");
+            }
             let outcome = session.command(work, token, console).await;
             drop(running);
             Ok(outcome)
@@ -289,20 +294,21 @@ impl Session {
                 Status::Refused,
                 Failure::new("unrecorded", format!("nothing runs that can not be recorded: {because}")),
             )),
-            (Ok(job), _) => match hooks.before(&command).await {
-                Ok(Next::Go) => Ok(job),
-                Ok(Next::Note(note)) => {
-                    notes.push(note);
+            (Ok(job), _) => match guarded(hooks.before(&command), &token).await {
+                Some(Ok(Next::Go)) => Ok(job),
+                Some(Ok(Next::Note(note))) => {
+                    notes.push(shorten(&note));
                     Ok(job)
                 }
-                Ok(Next::Refuse { because }) => Err((Status::Refused, Failure::new("refused", because))),
-                Err(error) => Err((
-                    Status::Refused,
-                    Failure::new("refused", format!("the check before the command failed: {error:#}")),
-                )),
+                Some(Ok(Next::Refuse { because })) => Err((Status::Refused, Failure::new("refused", because))),
+                Some(Err(error)) => {
+                    let message = format!("the check before the command failed: {error:#}");
+                    Err((Status::Refused, Failure::new("refused", message)))
+                }
+                None => Err((Status::Cancelled, Failure::new("cancelled", "interrupted"))),
             },
         };
-        let run = Run::new(setting, number, prepared.origin, recorded, token, console);
+        let run = Run::new(setting, number, prepared.origin, recorded, token.child_token(), console);
         let evaluated = match admitted {
             Ok(job) => interpreter.perform(run, job).await.unwrap_or_else(|| {
                 Evaluated::failed(
@@ -320,22 +326,22 @@ impl Session {
             command: number,
             status: evaluated.status,
             duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-            error: evaluated
-                .failure
-                .as_ref()
-                .map(|failure| crate::event::Failure { kind: failure.kind.clone(), message: failure.message.clone() }),
+            error: evaluated.failure.as_ref().map(|failure| crate::event::Failure {
+                kind: failure.kind.clone(),
+                message: shorten(&failure.message),
+            }),
             reads: evaluated.reads,
             output_bytes: evaluated.output_bytes,
             output_digest: evaluated.output_digest,
             notes,
         };
         match intent {
-            Ok(()) => {
-                if let Err(Unrecorded(why)) = setting.recorder.outcome(EventKind::CommandEnd, &end).await {
+            Err(because) if !because.may_be_stored => setting.recorder.missed(&because).await,
+            _ => {
+                if let Err(why) = setting.recorder.outcome(EventKind::CommandEnd, &end).await {
                     warnings.push(format!("the outcome is not recorded yet: {why}"));
                 }
             }
-            Err(because) => setting.recorder.missed(&because).await,
         }
         warnings.extend(evaluated.warnings);
         warnings.extend(setting.recorder.take_notices().await);
@@ -348,8 +354,15 @@ impl Session {
             exit: evaluated.exit,
             warnings,
         };
-        if let Err(error) = hooks.after(&command, &outcome).await {
-            tracing::warn!(command = number, error = format!("{error:#}"), "the hook after the command failed");
+        // The command is over, interrupted or not: what can be interrupted now is the hook.
+        let token = CancellationToken::new();
+        *self.0.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+        match guarded(hooks.after(&command, &outcome), &token).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::warn!(command = number, error = format!("{error:#}"), "the hook after the command failed");
+            }
+            None => tracing::warn!(command = number, "the hook after the command was interrupted"),
         }
         outcome
     }
@@ -375,6 +388,25 @@ impl Drop for Running<'_> {
     }
 }
 
+/// A hook of the component, whose panic is an error and which an interrupt ends.
+async fn guarded<T>(
+    hook: impl Future<Output = crate::Result<T>>,
+    token: &CancellationToken,
+) -> Option<crate::Result<T>> {
+    tokio::select! {
+        result = AssertUnwindSafe(hook).catch_unwind() => {
+            Some(result.unwrap_or_else(|_| Err(anyhow::anyhow!("it panicked; the log says where"))))
+        }
+        () = token.cancelled() => None,
+    }
+}
+
+/// Text of others in an event: one that is too large could never be recorded.
+fn shorten(text: &str) -> String {
+    const MOST: usize = 4_000;
+    text.char_indices().nth(MOST).map_or_else(|| text.to_owned(), |(end, _)| format!("{}…", &text[..end]))
+}
+
 enum Work {
     Source(Source),
     Call { helper: String, args: Map<String, Value> },
@@ -395,7 +427,7 @@ impl Session {
                 let masked = input::masked_args(self.0.registry.get(&helper), &args);
                 let text = format!("{helper}({masked})");
                 let shown = self.0.setting.recorder.redactor().text(&text).into_string();
-                let job = Job::Call { helper, args: Arguments { positional: Vec::new(), named: args } };
+                let job = Job::Call { helper, args: Arguments { positional: Vec::new(), named: args }, at: None };
                 let (start, job) = input::start(number, shown.clone(), "call".to_owned(), Ok(job));
                 Prepared { start, shown, origin: Origin::Call, job }
             }
@@ -407,14 +439,24 @@ impl Session {
                 let name = source.name.clone();
                 let job = match (fault, command) {
                     (Some(failure), _) => Err(failure),
-                    (None, Some(command)) => match command.args {
-                        Ok(args) => Ok(Job::Call { helper: command.helper, args }),
-                        Err(error) => {
-                            let mut failure = Failure::new(error.kind, error.message);
-                            failure.hint = error.hint;
-                            Err(failure)
+                    (None, Some(command)) => {
+                        let before = &text[..command.at];
+                        let at = Some(At {
+                            source: source.title(number),
+                            text: shown.clone(),
+                            line: before.matches('\n').count() + 1,
+                            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+                        });
+                        match command.args {
+                            Ok(args) => Ok(Job::Call { helper: command.helper, args, at }),
+                            Err(error) => Err(Failure {
+                                kind: error.kind.to_owned(),
+                                message: error.message,
+                                hint: error.hint,
+                                at,
+                            }),
                         }
-                    },
+                    }
                     (None, None) => Ok(Job::Script { source: source.title(number), text }),
                 };
                 let (start, job) = input::start(number, shown.clone(), name, job);

@@ -9,7 +9,7 @@ mod outside;
 mod program;
 mod serve;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     Result,
@@ -113,6 +113,7 @@ pub struct Shell<S> {
     pub(crate) renderer: Option<Renderer>,
     pub(crate) when_unrecorded: WhenUnrecorded,
     pub(crate) database: Option<PathBuf>,
+    pub(crate) compute_limit: Duration,
     #[cfg(feature = "testing")]
     pub(crate) faults: Option<crate::testing::Faults>,
 }
@@ -138,6 +139,7 @@ impl<S: AdminShell> Shell<S> {
             renderer: None,
             when_unrecorded: WhenUnrecorded::default(),
             database: None,
+            compute_limit: crate::script::PROCESSOR_TIME,
             #[cfg(feature = "testing")]
             faults: None,
         }
@@ -182,6 +184,14 @@ impl<S: AdminShell> Shell<S> {
     #[must_use]
     pub fn when_unrecorded(mut self, choice: WhenUnrecorded) -> Self {
         self.when_unrecorded = choice;
+        self
+    }
+
+    /// How long one command may compute, 20 s by default. Time that helpers take and that is waited does not count. The
+    /// limit also bounds how deep a script can nest values before it is stopped.
+    #[must_use]
+    pub fn compute_limit(mut self, limit: Duration) -> Self {
+        self.compute_limit = limit;
         self
     }
 

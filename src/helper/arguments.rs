@@ -4,19 +4,24 @@
 //! will run, not the record it was taken from.
 //!
 //! A record in last place is the named arguments when its parameter takes no record; when it takes one, it is that
-//! parameter. Where every key is a parameter's name it could be both, and is refused with a hint.
+//! parameter. Where every key is a parameter's name, it is the named arguments unless the keys can be fields of the
+//! parameter's own type: then it could be both, and is refused with a hint.
 
 use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value};
 
-use super::{Callback, HelperError, Problem, error::one_of};
+use super::{
+    Callback, HelperError,
+    explain::{describe, missing, too_many, unknown_option},
+};
 use crate::{
     redact::MASK,
-    spec::{Param, Spec, nearest},
+    spec::{Param, Spec},
 };
 
 /// One argument as it comes from a script.
+#[derive(Clone)]
 pub enum Input {
     /// Data.
     Json(Value),
@@ -78,14 +83,6 @@ impl Slots {
             _ => None,
         };
         spec.params.iter().zip(&self.0).filter_map(secret).flatten().collect()
-    }
-
-    pub(super) fn explain(&self, spec: &Spec, index: usize, given: Option<String>, problem: Problem) -> HelperError {
-        let param = &spec.params[index];
-        match problem {
-            Problem::Missing => missing(spec, param),
-            Problem::Wrong(detail) => wrong(spec, param, &given.unwrap_or_default(), &detail),
-        }
     }
 }
 
@@ -152,20 +149,30 @@ fn take_named(spec: &Spec, given: &mut Vec<Input>) -> Result<Map<String, Value>,
             return Ok(Map::new());
         }
         if takes_record(param) && param.field.is_none() {
-            if all_names {
+            if !all_names {
+                return Ok(Map::new());
+            }
+            if may_have_fields(param, record) {
                 return Err(HelperError::new(
                     "ambiguous",
                     format!("`{}`: the record could be `{}` itself or named arguments", spec.name, param.name),
                 )
-                .hint(format!("name everything: {}(#{{{}: …}})", spec.name, param.name)));
+                .hint(
+                    "add #{} as a last argument if it is the record itself; otherwise give the arguments by position",
+                ));
             }
-            return Ok(Map::new());
         }
     }
     match given.pop() {
         Some(Input::Json(Value::Object(record))) => Ok(record),
         _ => Ok(Map::new()),
     }
+}
+
+/// Whether a record's keys can be the fields of a parameter's own type.
+fn may_have_fields(param: &Param, record: &Map<String, Value>) -> bool {
+    let fields = param.schema.as_ref().and_then(|schema| schema.get("properties")?.as_object());
+    fields.is_none_or(|fields| record.keys().all(|key| fields.contains_key(key)))
 }
 
 /// Whether a parameter's own type can be a record.
@@ -192,139 +199,4 @@ fn takes_record(param: &Param) -> bool {
         }
     }
     param.schema.as_ref().is_some_and(admits)
-}
-
-fn missing(spec: &Spec, param: &Param) -> HelperError {
-    HelperError::new("missing_argument", format!("`{}` wants `{}`", spec.name, param.name)).hint(usage(spec))
-}
-
-fn too_many(spec: &Spec, given: usize) -> HelperError {
-    let most = spec.params.len();
-    let takes = match (spec.required(), most) {
-        (_, 0) => "no arguments".to_owned(),
-        (least, most) if least == most => format!("{most} argument{}", if most == 1 { "" } else { "s" }),
-        (least, most) => format!("{least} to {most} arguments"),
-    };
-    HelperError::new("wrong_number", format!("`{}` takes {takes}, got {given}", spec.name)).hint(usage(spec))
-}
-
-fn unknown_option(spec: &Spec, name: &str) -> HelperError {
-    let error = HelperError::new("unknown_option", format!("`{}` has no option `{name}`", spec.name));
-    match nearest(name, spec.params.iter().map(|param| param.name.as_ref())) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None if spec.params.is_empty() => error.hint(format!("write {}", spec.signature())),
-        None => error.hint(format!("it takes {}", one_of(spec.params.iter().map(|param| &param.name)))),
-    }
-}
-
-fn usage(spec: &Spec) -> String {
-    match spec.examples.first() {
-        Some(example) => format!("write {}, for example {example}", spec.signature()),
-        None => format!("write {}", spec.signature()),
-    }
-}
-
-fn wrong(spec: &Spec, param: &Param, given: &str, detail: &str) -> HelperError {
-    let name = &param.name;
-    if param.secret {
-        let wants = param.schema.as_ref().and_then(wants).unwrap_or_else(|| "another type".to_owned());
-        return HelperError::new("wrong_type", format!("`{}`: `{name}` wants {wants}", spec.name)).hint(usage(spec));
-    }
-    let wants = param.schema.as_ref().and_then(wants);
-    let kind = if detail.starts_with("invalid value") || detail.starts_with("unknown variant") {
-        "out_of_range"
-    } else {
-        "wrong_type"
-    };
-    let message = match wants {
-        Some(wants) => format!("`{}`: `{name}` wants {wants}, got {given}", spec.name),
-        None => format!("`{}`: `{name}` {detail}", spec.name),
-    };
-    HelperError::new(kind, message).hint(usage(spec))
-}
-
-/// What a schema wants, in words; `None` when a sentence would not help.
-fn wants(schema: &Value) -> Option<String> {
-    let Value::Object(fields) = schema else { return None };
-    if let Some(Value::Array(words)) = fields.get("enum") {
-        let words: Vec<String> =
-            words.iter().filter_map(|word| word.as_str().map(|word| format!("\"{word}\""))).collect();
-        return Some(format!("one of {}", words.join(", ")));
-    }
-    for key in ["anyOf", "oneOf"] {
-        if let Some(Value::Array(variants)) = fields.get(key) {
-            let words: Vec<String> =
-                variants.iter().filter(|variant| variant["type"] != "null").filter_map(wants).collect();
-            return if words.is_empty() { None } else { Some(words.join(" or ")) };
-        }
-    }
-    if let Some(constant) = fields.get("const") {
-        return Some(constant.to_string());
-    }
-    if fields.get("format").and_then(Value::as_str) == Some("duration") {
-        return Some("seconds, or text such as \"7d\" or \"1h30m\"".to_owned());
-    }
-    let names: Vec<&str> = match fields.get("type")? {
-        Value::String(name) => vec![name],
-        Value::Array(names) => names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect(),
-        _ => return None,
-    };
-    let word = |name: &&str| match *name {
-        "integer" => format!("an integer{}", range(fields)),
-        "number" => format!("a number{}", range(fields)),
-        "string" => "a string".to_owned(),
-        "boolean" => "true or false".to_owned(),
-        "array" => match fields.get("items").and_then(wants) {
-            Some(items) => format!("a list, each item {items}"),
-            None => "a list".to_owned(),
-        },
-        "object" => "a record".to_owned(),
-        other => format!("a {other}"),
-    };
-    Some(names.iter().map(word).collect::<Vec<_>>().join(" or "))
-}
-
-fn range(fields: &Map<String, Value>) -> String {
-    let format = fields.get("format").and_then(Value::as_str);
-    let (least, most) = match format {
-        Some("int8") => (Some("-128"), Some("127")),
-        Some("int16") => (Some("-32768"), Some("32767")),
-        Some("int32") => (Some("-2147483648"), Some("2147483647")),
-        Some("uint8") => (Some("0"), Some("255")),
-        Some("uint16") => (Some("0"), Some("65535")),
-        Some("uint32") => (Some("0"), Some("4294967295")),
-        Some("uint64" | "uint" | "uint128") => (Some("0"), None),
-        _ => (None, None),
-    };
-    let bound = |key: &str, by_type: Option<&str>| {
-        fields
-            .get(key)
-            .map(|value| value.to_string().trim_end_matches(".0").to_owned())
-            .or_else(|| by_type.map(ToOwned::to_owned))
-    };
-    // The type's own bound is tighter than a schema's `minimum: 0` only at the top.
-    match (bound("minimum", least), bound("maximum", most)) {
-        (Some(least), Some(most)) => format!(" from {least} to {most}"),
-        (Some(least), None) => format!(" of at least {least}"),
-        (None, Some(most)) => format!(" of at most {most}"),
-        (None, None) => String::new(),
-    }
-}
-
-/// What was given, in words: short, and without the contents of texts that may be long.
-pub(super) fn describe(input: &Input) -> String {
-    match input {
-        Input::Function(_) => "a function".to_owned(),
-        Input::Handle { type_name, .. } => format!("a {type_name}"),
-        Input::Json(Value::Null) => "nothing".to_owned(),
-        Input::Json(Value::Bool(value)) => value.to_string(),
-        Input::Json(Value::Number(number)) => number.to_string(),
-        Input::Json(Value::String(text)) if text.chars().count() <= 40 => format!("the string {text:?}"),
-        Input::Json(Value::String(_)) => "a long string".to_owned(),
-        Input::Json(Value::Array(items)) => match items.iter().find(|item| !item.is_array() && !item.is_object()) {
-            Some(item) if items.len() <= 20 => format!("a list with {}", describe(&Input::Json(item.clone()))),
-            _ => "a list".to_owned(),
-        },
-        Input::Json(Value::Object(_)) => "a record".to_owned(),
-    }
 }

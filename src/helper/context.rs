@@ -160,7 +160,8 @@ impl Progress {
     }
 }
 
-/// A function of the script, given to a helper as an argument.
+/// A function of the script, given to a helper as an argument. A cheap clone.
+#[derive(Clone)]
 pub struct Callback {
     function: usize,
     line: Sender<FromHelper>,

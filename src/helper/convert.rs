@@ -7,7 +7,10 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Callback, HelperError, Input, Slots, arguments::describe};
+use super::{
+    Callback, HelperError, Input, Slots,
+    explain::{describe, explain},
+};
 use crate::spec::Spec;
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -281,8 +284,8 @@ macro_rules! arguments {
             fn decode(spec: &Spec, mut slots: Slots) -> Result<Self, HelperError> {
                 Ok(($({
                     let given = slots.take($index);
-                    let shown = given.as_ref().map(describe);
-                    $arg::decode(given).map_err(|problem| slots.explain(spec, $index, shown, problem))?
+                    let shown = given.clone();
+                    $arg::decode(given).map_err(|problem| explain(spec, $index, shown.as_ref(), problem))?
                 },)*))
             }
         }

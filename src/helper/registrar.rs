@@ -249,7 +249,7 @@ impl<S: Send + Sync + 'static, E: 'static> Helper<'_, S, E> {
             let mut record = serde_json::Map::new();
             for (index, param) in spec.params.iter().enumerate() {
                 if let Some(input) = slots.take(index) {
-                    let shown = super::arguments::describe(&input);
+                    let shown = super::explain::describe(&input);
                     let super::Input::Json(value) = input else {
                         let message = format!("`{}`: `{}` does not take {shown}", spec.name, param.name);
                         return Err(HelperError::new("wrong_type", message));

@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct CommandLine {
     pub(crate) helper: String,
     pub(crate) args: Result<Arguments, HelperError>,
+    /// Byte at which its name begins.
+    pub(crate) at: usize,
     /// Byte ranges of arguments that must not be recorded.
     pub(crate) secret_spans: Vec<std::ops::Range<usize>>,
 }
@@ -41,12 +43,19 @@ pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) 
     }
     if name == "help" {
         let args = Arguments { positional: vec![Value::from(first)], named: Map::new() };
-        return Some(CommandLine { helper: name.to_owned(), args: Ok(args), secret_spans: Vec::new() });
+        return Some(CommandLine { helper: name.to_owned(), args: Ok(args), at: name_at, secret_spans: Vec::new() });
     }
     let spec = registry.get(name)?;
     let mut spans = Vec::new();
     let args = arguments(spec, rest, rest_at, &mut spans);
-    Some(CommandLine { helper: name.to_owned(), args, secret_spans: spans })
+    let secretive = spec.params.iter().any(|param| param.secret);
+    if !secretive {
+        spans.clear();
+    } else if args.is_err() {
+        // What could not be read may be the secret.
+        spans = vec![rest_at..text.len()];
+    }
+    Some(CommandLine { helper: name.to_owned(), args, at: name_at, secret_spans: spans })
 }
 
 fn arguments(
@@ -61,7 +70,10 @@ fn arguments(
     while let Some(word) = words.next() {
         let Some(option) = word.text.strip_prefix("--").filter(|_| !word.quoted) else {
             let param = spec.params.get(args.positional.len());
-            note_secret(param, rest_at + word.at..rest_at + word.end, spans);
+            if param.is_none_or(|param| param.secret) {
+                // One too many may be the secret in the wrong place.
+                spans.push(rest_at + word.at..rest_at + word.end);
+            }
             args.positional.push(param.map_or_else(|| Value::from(word.text.clone()), |param| read(param, &word.text)));
             continue;
         };
@@ -90,18 +102,14 @@ fn arguments(
                 (next.text, next.at..next.end)
             }
         };
-        note_secret(Some(param), rest_at + value.1.start..rest_at + value.1.end, spans);
+        if param.secret {
+            spans.push(rest_at + value.1.start..rest_at + value.1.end);
+        }
         if args.named.insert(name.clone(), read(param, &value.0)).is_some() {
             return Err(HelperError::new("given_twice", format!("`{}`: `--{name}` is given twice", spec.name)));
         }
     }
     Ok(args)
-}
-
-fn note_secret(param: Option<&Param>, span: std::ops::Range<usize>, spans: &mut Vec<std::ops::Range<usize>>) {
-    if param.is_some_and(|param| param.secret) {
-        spans.push(span);
-    }
 }
 
 fn types(param: &Param) -> Vec<&str> {

@@ -6,9 +6,10 @@
 //! whatever the script does with the error.
 
 use std::{
+    collections::BTreeMap,
     panic::AssertUnwindSafe,
-    sync::Arc,
-    time::{Instant, SystemTime},
+    sync::{Arc, mpsc::Sender},
+    time::{Duration, Instant, SystemTime},
 };
 
 use futures_util::FutureExt;
@@ -42,8 +43,12 @@ struct Call<'c> {
     number: u64,
 }
 
-/// Text of the arguments that an event may hold; more is recorded by digest and refused.
+/// Size of the arguments, as JSON, that an event may hold; more is recorded by digest and refused.
 const MAX_ARGUMENT_BYTES: usize = 200 * 1024;
+/// Longest text of others in an event, in characters: an event that is too large could never be recorded.
+const MAX_WORDS: usize = 4_000;
+
+type Args = BTreeMap<String, String>;
 
 /// Calls a helper.
 pub(super) fn call(
@@ -52,23 +57,18 @@ pub(super) fn call(
     given: Vec<Input>,
     invoke: Invoke<'_>,
 ) -> Result<Output, Stop> {
-    if run.is_stopped() {
+    if run.notices_stop() {
         return Err(Stop::Over);
     }
     let spec = &**helper.spec();
     let slots = resolve(spec, given).map_err(Stop::Failed)?;
     let redactor = run.setting.recorder.redactor();
     slots.secrets(spec).iter().for_each(|secret| redactor.remember(secret));
-    if spec.effect == Effect::Read {
-        return read(run, helper, slots, invoke);
-    }
     let values = slots.values(spec);
     let args = slots.texts(spec);
     // A preview takes the same arguments, and they are data: decode them twice rather than ask helpers for `Clone`.
-    let copy = helper.spec().has_preview.then(|| slots.copy()).flatten();
+    let copy = spec.has_preview.then(|| slots.copy()).flatten();
     let prepared = helper.prepare(slots).map_err(Stop::Failed)?;
-
-    let call = Call { run, spec, number: run.next_call() };
     let judgement = run.setting.policies.judge(&Request {
         spec,
         args: &values,
@@ -78,72 +78,63 @@ pub(super) fn call(
         reason: run.setting.info.reason.as_deref(),
         now: SystemTime::now(),
     });
-    if args.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>() > MAX_ARGUMENT_BYTES {
-        let because = format!("`{}`: the arguments are larger than an event may be", spec.name);
-        let digest =
-            |text: String| format!("{} ({} bytes)", Hash::of(redactor.text(&text).as_str().as_bytes()), text.len());
-        let args = args.into_iter().map(|(name, text)| (name, digest(text))).collect();
-        return Err(call.refuse(args, "limits", because));
-    }
-    let preview = match copy.and_then(|slots| helper.prepare_preview(slots)) {
-        Some(preview)
-            if matches!(judgement.verdict, Verdict::Ask { .. } | Verdict::Second { .. })
-                || spec.effect == Effect::Write =>
-        {
-            Some(show_preview(run, preview.map_err(Stop::Failed)?, invoke)?)
-        }
-        _ => None,
+    let call = Call { run, spec, number: run.next_call() };
+    // A read is summed; one that a policy of the component's own asks about is recorded like a change.
+    let approved = if spec.effect == Effect::Read && judgement.verdict == Verdict::Run {
+        None
+    } else {
+        Some(admit(&call, helper, &judgement, args, copy, invoke)?)
     };
-    if spec.effect == Effect::Write
-        && judgement.verdict == Verdict::Run
-        && let Some(preview) = &preview
-    {
-        run.print(&with_newline(preview));
-    }
-    let (decision, approved) = match decide(&call, &judgement, &args, preview) {
-        Ok(decided) => decided,
-        Err(Refusal { policy, because }) => return Err(call.refuse(args, &policy, because)),
-    };
-    call.record_start(args, decision)?;
+    let recorded = approved.is_some();
     let started = Instant::now();
-    let ended = execute(run, call.number, prepared, approved, spec, invoke);
-    let result = outcome(spec, ended);
-    call.record_end(started, &result);
-    result.map_err(|(_, error)| if run.is_stopped() { Stop::Over } else { Stop::Failed(error) })
+    let ended = execute(run, call.number, prepared, approved.flatten(), spec.timeout, invoke);
+    let result = outcome(run, spec, ended);
+    if spec.effect == Effect::Read {
+        run.count_read(&spec.name, started.elapsed(), result.is_err());
+    }
+    if recorded {
+        call.record_end(started, &result);
+    }
+    result.map_err(|(_, error)| if run.notices_stop() { Stop::Over } else { Stop::Failed(error) })
 }
 
-fn read(run: &Run, helper: &Arc<dyn Callable>, slots: Slots, invoke: Invoke<'_>) -> Result<Output, Stop> {
-    let spec = &**helper.spec();
-    let judgement = run.setting.policies.judge(&Request {
-        spec,
-        args: &slots.values(spec),
-        actor: &run.setting.info.actor,
-        mode: run.setting.info.mode,
-        origin: run.origin,
-        reason: run.setting.info.reason.as_deref(),
-        now: SystemTime::now(),
-    });
-    let args = (judgement.verdict != Verdict::Run).then(|| slots.texts(spec));
-    let prepared = helper.prepare(slots).map_err(Stop::Failed)?;
-    let number = run.next_call();
-    // A policy of the component's own may ask about a read too.
-    let mut asked = false;
-    if let Some(args) = args {
-        let call = Call { run, spec, number };
-        match decide(&call, &judgement, &args, None) {
-            Ok((decision, _)) => call.record_start(args, decision)?,
-            Err(Refusal { policy, because }) => return Err(call.refuse(args, &policy, because)),
+/// Has a call decided about and its intent recorded. Without that it does not run.
+fn admit(
+    call: &Call<'_>,
+    helper: &Arc<dyn Callable>,
+    judgement: &Judgement,
+    args: Args,
+    copy: Option<Slots>,
+    invoke: Invoke<'_>,
+) -> Result<Option<Approved>, Stop> {
+    let Call { run, spec, .. } = *call;
+    let redactor = run.setting.recorder.redactor();
+    let recorded: Args = args.iter().map(|(name, text)| (name.clone(), redactor.text(text).into_string())).collect();
+    if serde_json::to_string(&recorded).map_or(usize::MAX, |json| json.len()) > MAX_ARGUMENT_BYTES {
+        let because = format!("`{}`: the arguments are larger than an event may be", spec.name);
+        let digest = |text: &String| format!("{} ({} bytes)", Hash::of(text.as_bytes()), text.len());
+        let digests = recorded.iter().map(|(name, text)| (name.clone(), digest(text))).collect();
+        return Err(call.refuse(digests, "limits", because));
+    }
+    let preview = match (&judgement.verdict, copy.and_then(|slots| helper.prepare_preview(slots))) {
+        (Verdict::Refuse { .. }, _) | (_, None) => None,
+        (_, Some(preview)) => {
+            let text = show_preview(run, spec, preview.map_err(Stop::Failed)?, invoke)?;
+            Some(redactor.text(&text).into_string())
         }
-        asked = true;
+    };
+    if let (Verdict::Run, Some(preview)) = (&judgement.verdict, &preview) {
+        run.print(&with_newline(preview));
     }
-    let started = Instant::now();
-    let ended = execute(run, number, prepared, None, spec, invoke);
-    let result = outcome(spec, ended);
-    run.count_read(&spec.name, started.elapsed(), result.is_err());
-    if asked {
-        Call { run, spec, number }.record_end(started, &result);
+    let decided = decide(call, judgement, &args, preview);
+    // While somebody was asked, the command may have been interrupted, or its session ended.
+    if run.notices_stop() {
+        return Err(Stop::Over);
     }
-    result.map_err(|(_, error)| if run.is_stopped() { Stop::Over } else { Stop::Failed(error) })
+    match decided {
+        Ok((decision, approved)) => call.record_start(args, decision).map(|()| approved),
+        Err(Refusal { policy, because }) => Err(call.refuse(args, &policy, because)),
+    }
 }
 
 struct Refusal {
@@ -154,7 +145,7 @@ struct Refusal {
 fn decide(
     call: &Call<'_>,
     judgement: &Judgement,
-    args: &std::collections::BTreeMap<String, String>,
+    args: &Args,
     preview: Option<String>,
 ) -> Result<(Decision, Option<Approved>), Refusal> {
     let setting = &call.run.setting;
@@ -183,11 +174,20 @@ fn decide(
             let Some(approver) = &setting.approver else {
                 return Err(refuse(format!("{because}, and this shell has nobody to ask")));
             };
-            let question = written(call.spec, args);
-            let approval = setting
-                .runtime
-                .block_on(approver.approve(&question, because))
-                .map_err(|error| refuse(format!("{because}: {error}")))?;
+            let question = Question { call: written(call.spec, args), because: because.clone(), preview };
+            let asking = AssertUnwindSafe(approver.approve(&question)).catch_unwind();
+            let answer = setting.runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    () = call.run.cx.cancelled.cancelled() => Err(anyhow::anyhow!("interrupted")),
+                    answer = asking => answer.unwrap_or_else(|panic| Err(anyhow::anyhow!("asking panicked: {}", panic_message(&*panic)))),
+                }
+            });
+            let approval = answer.map_err(|error| refuse(format!("{because}: {error:#}")))?;
+            check_reason(&approval.reason).map_err(|invalid| refuse(format!("{because}: the {invalid}")))?;
+            if approval.by.user == actor.user {
+                return Err(refuse(format!("{because}: {} can not be the second person too", actor.user.username)));
+            }
             let approved = approve(judgement, &approval.reason, &approval.by);
             let by = Some(approval.by.user.username);
             Ok((
@@ -200,22 +200,36 @@ fn decide(
 
 impl Call<'_> {
     /// Commits that the call is about to run. Without that it does not.
-    fn record_start(&self, args: std::collections::BTreeMap<String, String>, decision: Decision) -> Result<(), Stop> {
-        let recorder = &self.run.setting.recorder;
+    fn record_start(&self, args: Args, decision: Decision) -> Result<(), Stop> {
+        let Self { run, spec, .. } = self;
+        let recorder = &run.setting.recorder;
         let body = self.start(args, decision);
-        let admitted = self.run.setting.runtime.block_on(async {
-            if !self.run.recorded {
-                let why = recorder.trouble().await.unwrap_or_else(|| "the command itself was not recorded".to_owned());
-                return Err(Unrecorded(why));
+        let admitted = run.setting.runtime.block_on(async {
+            let admitted = match run.recorded {
+                true => recorder.admits_changes().await,
+                false => {
+                    let why = recorder.trouble().await;
+                    Err(Unrecorded::lost(why.unwrap_or_else(|| "the command itself was not recorded".to_owned())))
+                }
+            };
+            match admitted {
+                Ok(()) => recorder.intent(EventKind::CallStart, &body).await,
+                Err(because) => {
+                    recorder.missed(&because).await;
+                    Err(because)
+                }
             }
-            recorder.admits_changes().await?;
-            recorder.intent(EventKind::CallStart, &body).await
         });
-        admitted.map_err(|Unrecorded(why)| {
-            let message = format!("`{}` changes something, and can not be recorded: {why}", self.spec.name);
+        admitted.map_err(|because| {
+            let message = format!("`{}` changes something, and can not be recorded: {because}", spec.name);
+            if because.may_be_stored {
+                // Its start may stand in the journal, so its end has to: it was not run.
+                let error = HelperError::new("unrecorded", message.clone());
+                self.record_end(Instant::now(), &Err((Status::Refused, error)));
+            }
             let failure =
                 Failure::new("unrecorded", message).hint("reads still run; make the journal writable and try again");
-            self.run.stop(Status::Refused, failure);
+            run.stop(Status::Refused, failure);
             Stop::Over
         })
     }
@@ -224,7 +238,7 @@ impl Call<'_> {
         let (status, error) = match result {
             Ok(_) => (Status::Ok, None),
             Err((status, error)) => {
-                (*status, Some(crate::event::Failure { kind: error.kind.to_owned(), message: error.message.clone() }))
+                (*status, Some(crate::event::Failure { kind: error.kind.to_owned(), message: words(&error.message) }))
             }
         };
         let body = CallEnd {
@@ -236,32 +250,35 @@ impl Call<'_> {
             error,
         };
         let setting = &self.run.setting;
-        if let Err(Unrecorded(why)) = setting.runtime.block_on(setting.recorder.outcome(EventKind::CallEnd, &body)) {
+        if let Err(why) = setting.runtime.block_on(setting.recorder.outcome(EventKind::CallEnd, &body)) {
             self.run.warn(format!("the outcome of `{}` is not recorded yet: {why}", self.spec.name));
         }
     }
 
     /// Records that the call was refused, and ends the command.
-    fn refuse(&self, args: std::collections::BTreeMap<String, String>, policy: &str, because: String) -> Stop {
+    fn refuse(&self, args: Args, policy: &str, because: String) -> Stop {
         let setting = &self.run.setting;
-        let decision = Decision {
-            verdict: "refused".to_owned(),
-            policy: policy.to_owned(),
-            reason: Some(because.clone()),
-            approver: None,
-        };
+        let reason = Some(words(&because));
+        let decision = Decision { verdict: "refused".to_owned(), policy: policy.to_owned(), reason, approver: None };
         let body = self.start(args, decision);
         let recorded = setting.runtime.block_on(async {
-            if self.run.recorded { setting.recorder.intent(EventKind::CallStart, &body).await } else { Ok(()) }
+            match self.run.recorded {
+                true => setting.recorder.intent(EventKind::CallStart, &body).await,
+                false => {
+                    let because = Unrecorded::lost("the command itself was not recorded");
+                    setting.recorder.missed(&because).await;
+                    Err(because)
+                }
+            }
         });
-        if let Err(Unrecorded(why)) = recorded {
+        if let Err(why) = recorded {
             self.run.warn(format!("the refusal of `{}` is not recorded: {why}", self.spec.name));
         }
         self.run.stop(Status::Refused, Failure::new("refused", because));
         Stop::Over
     }
 
-    fn start(&self, args: std::collections::BTreeMap<String, String>, decision: Decision) -> CallStart {
+    fn start(&self, args: Args, decision: Decision) -> CallStart {
         CallStart {
             command: self.run.command,
             call: self.number,
@@ -279,13 +296,12 @@ fn execute(
     number: u64,
     prepared: Prepared,
     approved: Option<Approved>,
-    spec: &Spec,
+    limit: Option<Duration>,
     invoke: Invoke<'_>,
 ) -> Ended {
     let cx = run.cx.clone();
-    let limit = spec.timeout;
+    let done = Done { line: cx.line.clone(), call: number, result: None };
     run.setting.runtime.spawn(async move {
-        let line = cx.line.clone();
         let cancelled = cx.cancelled.clone();
         let work = AssertUnwindSafe(async move { prepared.start(cx, approved).await }).catch_unwind();
         let limited = async {
@@ -296,26 +312,49 @@ fn execute(
         };
         // The future is dropped at the end of this statement, before anybody hears that it is over.
         let result = tokio::select! {
+            // First, so that nothing of it runs when the command was stopped before.
+            biased;
+            () = cancelled.cancelled() => Ended::Cancelled,
             result = limited => match result {
                 Ok(Ok(answer)) => Ended::Answer(answer),
                 Ok(Err(panic)) => Ended::Panicked(panic_message(&*panic)),
                 Err(()) => Ended::TimedOut,
             },
-            () = cancelled.cancelled() => Ended::Cancelled,
         };
-        let _ = line.send(FromHelper::Done { call: number, result });
+        done.with(result);
     });
-    run.serve(number, invoke)
+    run.serve(number, limit, invoke)
 }
 
-fn outcome(spec: &Spec, ended: Ended) -> Result<Output, (Status, HelperError)> {
+/// Says that a call is over; also when the runtime is shut down and drops it, because somebody waits.
+struct Done {
+    line: Sender<FromHelper>,
+    call: u64,
+    result: Option<Ended>,
+}
+
+impl Done {
+    fn with(mut self, result: Ended) {
+        self.result = Some(result);
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        let result = self.result.take().unwrap_or(Ended::Abandoned);
+        // Nobody listens when the command was over before.
+        let _ = self.line.send(FromHelper::Done { call: self.call, result });
+    }
+}
+
+fn outcome(run: &Run, spec: &Spec, ended: Ended) -> Result<Output, (Status, HelperError)> {
     let name = &spec.name;
     match ended {
         Ended::Answer(Ok(output)) => Ok(output),
         Ended::Answer(Err(error)) => {
             let error = match error.downcast::<HelperError>() {
                 Ok(error) => error,
-                Err(error) => HelperError::new("helper", format!("`{name}`: {error:#}")),
+                Err(error) => HelperError::new("helper", format!("`{name}` failed: {error:#}")),
             };
             Err((Status::Error, error))
         }
@@ -329,40 +368,32 @@ fn outcome(spec: &Spec, ended: Ended) -> Result<Output, (Status, HelperError)> {
             let limit = spec.timeout.unwrap_or_default();
             Err((Status::Timeout, HelperError::new("timeout", format!("`{name}` did not end within {limit:?}"))))
         }
-        Ended::Abandoned => {
+        Ended::Abandoned if run.is_stopped() => {
             let message = format!("`{name}` was told to stop and did not: it may still be running");
+            // The first word holds: a refusal stays one.
+            run.stop(Status::Cancelled, Failure::new("cancelled", message.clone()));
             Err((Status::Unknown, HelperError::new("abandoned", message)))
+        }
+        Ended::Abandoned => {
+            let message = match spec.timeout {
+                Some(limit) => format!("`{name}` did not end within {limit:?}, and may still be running"),
+                None => format!("`{name}` was dropped before it ended"),
+            };
+            Err((Status::Unknown, HelperError::new("timeout", message)))
         }
     }
 }
 
-fn show_preview(run: &Run, prepared: Prepared, invoke: Invoke<'_>) -> Result<String, Stop> {
-    let number = run.next_call();
-    let cx = run.cx.clone();
-    run.setting.runtime.spawn(async move {
-        let line = cx.line.clone();
-        let cancelled = cx.cancelled.clone();
-        let work = AssertUnwindSafe(async move { prepared.start(cx, None).await }).catch_unwind();
-        let result = tokio::select! {
-            result = work => match result {
-                Ok(answer) => Ended::Answer(answer),
-                Err(panic) => Ended::Panicked(panic_message(&*panic)),
-            },
-            () = cancelled.cancelled() => Ended::Cancelled,
-        };
-        let _ = line.send(FromHelper::Done { call: number, result });
-    });
-    match run.serve(number, invoke) {
-        Ended::Answer(Ok(Output::Json(Value::String(text)))) => Ok(text),
-        Ended::Answer(Ok(Output::Json(value))) => Ok(value.to_string()),
-        Ended::Answer(Err(error)) => {
-            Err(Stop::Failed(HelperError::new("helper", format!("the preview failed: {error:#}"))))
+fn show_preview(run: &Run, spec: &Spec, prepared: Prepared, invoke: Invoke<'_>) -> Result<String, Stop> {
+    match outcome(run, spec, execute(run, run.next_preview(), prepared, None, spec.timeout, invoke)) {
+        Ok(Output::Json(Value::String(text))) => Ok(text),
+        Ok(Output::Json(value)) => Ok(value.to_string()),
+        Ok(Output::Handle { .. }) => Ok(String::new()),
+        Err(_) if run.notices_stop() => Err(Stop::Over),
+        Err((_, mut error)) => {
+            error.message = format!("the preview failed, so nothing was run: {}", error.message);
+            Err(Stop::Failed(error))
         }
-        Ended::Panicked(message) => {
-            Err(Stop::Failed(HelperError::new("panic", format!("the preview panicked: {message}"))))
-        }
-        Ended::Answer(Ok(Output::Handle { .. })) => Ok(String::new()),
-        Ended::Cancelled | Ended::TimedOut | Ended::Abandoned => Err(Stop::Over),
     }
 }
 
@@ -372,18 +403,30 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// The call as a person would write it, secrets masked.
-fn written(spec: &Spec, args: &std::collections::BTreeMap<String, String>) -> String {
-    let is_text = |schema: &Value| schema["type"] == "string";
+fn written(spec: &Spec, args: &Args) -> String {
     let shown: Vec<String> = spec
         .params
         .iter()
         .filter_map(|param| {
             let text = args.get(param.name.as_ref())?;
-            let quoted = param.secret || param.schema.as_ref().is_some_and(is_text);
-            Some(if quoted { format!("{text:?}") } else { text.clone() })
+            // What was text is told from what was data as the parameter's schema says; both can be typed like this.
+            let is_data = param.schema.as_ref().is_some_and(|schema| {
+                let types = &schema["type"];
+                let is_text = types == "string"
+                    || types.as_array().is_some_and(|types| types.iter().any(|name| name == "string"));
+                !is_text && serde_json::from_str::<Value>(text).is_ok()
+            });
+            Some(if is_data && !param.secret { text.clone() } else { format!("{text:?}") })
         })
         .collect();
     format!("{}({})", spec.name, shown.join(", "))
+}
+
+fn words(text: &str) -> String {
+    match text.char_indices().nth(MAX_WORDS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn with_newline(text: &str) -> String {

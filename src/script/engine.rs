@@ -3,7 +3,7 @@
 use std::{
     any::TypeId,
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext, OptimizationLevel, Position, Token};
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     door::{self, Stop},
+    failure::{self, Sources},
     limits, natives,
     run::Run,
     value::{self, Opaque, Orders},
@@ -19,6 +20,9 @@ use crate::helper::{Callable, Callback, HelperError, Input, Output};
 
 /// The most arguments a call is understood with, so that one too many is explained in our words.
 const MOST_ARGUMENTS: usize = 8;
+
+/// What a call that ends its command says.
+pub(super) const HERE: &str = "here";
 
 type Returned = Result<Dynamic, Box<EvalAltResult>>;
 
@@ -30,6 +34,7 @@ pub(super) struct Stage {
     run: RwLock<Option<Arc<Run>>>,
     pub(super) helpers: HashMap<String, Arc<dyn Callable>>,
     pub(super) orders: Orders,
+    sources: Mutex<Sources>,
     help: Help,
     session: Box<dyn Fn() -> Value + Send + Sync>,
 }
@@ -41,7 +46,7 @@ impl Stage {
         session: Box<dyn Fn() -> Value + Send + Sync>,
     ) -> Self {
         let helpers = helpers.into_iter().map(|helper| (helper.spec().name.to_string(), helper)).collect();
-        Self { run: RwLock::new(None), helpers, orders: Orders::default(), help, session }
+        Self { run: RwLock::new(None), helpers, orders: Orders::default(), sources: Mutex::default(), help, session }
     }
 
     pub(super) fn run(&self) -> Option<Arc<Run>> {
@@ -50,6 +55,11 @@ impl Stage {
 
     pub(super) fn set_run(&self, run: Option<Arc<Run>>) {
         *self.run.write().unwrap_or_else(PoisonError::into_inner) = run;
+    }
+
+    /// The texts of inputs and modules.
+    pub(super) fn sources(&self) -> MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn show_help(&self, name: Option<&str>) {
@@ -70,7 +80,9 @@ impl Stage {
         args: Vec<Dynamic>,
         context: Option<&NativeCallContext<'_>>,
     ) -> Returned {
-        let over = || Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE));
+        // What is not empty says that this call ended the command, and not that it was noticed here.
+        let position = context.map_or(Position::NONE, NativeCallContext::call_position);
+        let over = || Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(HERE), position));
         let Some(run) = self.run() else { return Err(over()) };
         let mut invoke = |function: usize, args: Vec<Value>| match (context, run.function(function)) {
             (Some(context), Some(function)) => self.callback(&run, &function, context, args),
@@ -81,12 +93,17 @@ impl Stage {
         match given.map_err(Stop::Failed).and_then(|given| door::call(&run, helper, given, &mut invoke)) {
             Ok(output) => Ok(value::from_output(output, &self.orders)),
             Err(Stop::Over) => Err(over()),
-            Err(Stop::Failed(error)) => {
-                let message = error.message.clone();
-                run.remember_thrown(error);
-                Err(EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into())
-            }
+            Err(Stop::Failed(error)) => Err(self.fail(error)),
         }
+    }
+
+    /// An error that the script may catch, and print: without secrets.
+    pub(super) fn fail(&self, mut error: HelperError) -> Box<EvalAltResult> {
+        if let Some(run) = self.run() {
+            error.message = run.setting.recorder.redactor().text(&error.message).into_string();
+            run.remember_thrown(error.clone());
+        }
+        EvalAltResult::ErrorRuntime(error.message.into(), Position::NONE).into()
     }
 
     fn input(&self, run: &Run, helper: &str, arg: Dynamic) -> Result<Input, HelperError> {
@@ -94,13 +111,13 @@ impl Stage {
             let function = run.keep_function(function);
             return Ok(Input::Function(Callback::new(function, run.cx.line.clone())));
         }
-        if let Some(opaque) = arg.clone().flatten().try_cast::<Opaque>() {
-            return Ok(Input::Handle { value: opaque.value, type_name: opaque.type_name });
+        if let Some(opaque) = arg.read_lock::<Opaque>() {
+            return Ok(Input::Handle { value: Arc::clone(&opaque.value), type_name: opaque.type_name.clone() });
         }
-        if value::is_too_deep(&arg) {
-            return Err(value::too_deep(helper));
-        }
-        Ok(Input::Json(value::to_json(&arg, &self.orders)))
+        let value = value::to_json(&arg, &self.orders);
+        value
+            .map(Input::Json)
+            .map_err(|big| HelperError::new("wrong_type", format!("`{helper}`: the argument is {big}")))
     }
 
     fn callback(
@@ -121,9 +138,9 @@ impl Stage {
         let mut args: Vec<Dynamic> = args.into_iter().map(|arg| value::from_json(arg, &self.orders)).collect();
         let result = function.call_raw(context, None, &mut args[..]);
         run.depth.fetch_sub(1, Ordering::Relaxed);
-        result
-            .map(|answer| value::to_json(&answer, &self.orders))
-            .map_err(|error| HelperError::new("callback", format!("the function failed: {error}")))
+        let answer = result.map_err(|error| failure::of_callback(*error, &self.helpers, run))?;
+        value::to_json(&answer, &self.orders)
+            .map_err(|big| HelperError::new("limit", format!("the function's answer is {big}")))
     }
 }
 
@@ -133,6 +150,8 @@ pub(super) fn build(stage: &Arc<Stage>) -> Engine {
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     engine.disable_symbol("eval");
+    // A mistyped field would else be nothing, and nothing compares with everything.
+    engine.set_fail_on_invalid_map_property(true);
     engine.register_type_with_name::<Opaque>("handle");
     limits::set(&mut engine);
     natives::register(&mut engine, stage);
@@ -171,11 +190,18 @@ pub(super) fn build(stage: &Arc<Stage>) -> Engine {
     // `ps` alone is `ps()`, and `exit` is what everybody types who wants to leave.
     let at = Arc::clone(stage);
     #[expect(deprecated, reason = "marked as unstable by the crate; there is no other way to resolve a bare name")]
-    engine.on_var(move |name, _, context| match at.helpers.get(name) {
-        _ if context.scope().get(name).is_some() => Ok(None),
-        Some(helper) if helper.spec().required() == 0 => at.call(helper, Vec::new(), None).map(Some),
-        Some(_) => Ok(None),
-        None => natives::bare(&at, name).transpose(),
+    engine.on_var(move |name, _, context| {
+        if let Some(value) = context.scope().get(name) {
+            // What a function captures is shared from then on.
+            return match value.is_shared() && limits::is_tower(value) {
+                true => Err(at.fail(HelperError::new("limit", "functions hold functions too deep inside each other"))),
+                false => Ok(None),
+            };
+        }
+        match at.helpers.get(name) {
+            Some(helper) if helper.spec().required() == 0 => at.call(helper, Vec::new(), None).map(Some),
+            _ => natives::bare(name, &at),
+        }
     });
     engine
 }

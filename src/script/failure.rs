@@ -38,11 +38,17 @@ impl Sources {
         self.functions.insert((name.to_owned(), params), source.to_owned());
     }
 
+    /// What a function's own source is called: the language says which module it is from, but joins all inputs to one.
+    fn of_call(&self, function: &str, from: &str) -> Option<String> {
+        let from_module = from.ends_with(".rhai") && self.texts.iter().any(|(name, _)| name == from);
+        if from_module { Some(from.to_owned()) } else { self.of_function(function).map(ToOwned::to_owned) }
+    }
+
     fn of_function(&self, name: &str) -> Option<&str> {
         self.functions.iter().find(|((function, _), _)| function == name).map(|(_, source)| source.as_str())
     }
 
-    fn at(&self, source: &str, position: Position) -> Option<At> {
+    pub(super) fn at(&self, source: &str, position: Position) -> Option<At> {
         let (_, text) = self.texts.iter().rev().find(|(name, _)| name == source)?;
         Some(At {
             source: source.to_owned(),
@@ -102,16 +108,25 @@ pub(super) fn of_evaluation(
 ) -> Failure {
     let (error, source) = innermost(error, source.to_owned(), sources);
     let position = error.position();
-    let mut failure = match error {
-        EvalAltResult::ErrorParsing(kind, position) => {
-            return of_parse(&ParseError(Box::new(kind), position), &source, sources, helpers);
-        }
+    if let EvalAltResult::ErrorParsing(kind, position) = error {
+        return of_parse(&ParseError(Box::new(kind), position), &source, sources, helpers);
+    }
+    // What was noticed somewhere did not happen there.
+    let happened_here = !matches!(&error, EvalAltResult::ErrorTerminated(token, _) if token.is_unit());
+    let mut failure = in_words(error, helpers, variables, run);
+    failure.at = sources.at(&source, position).filter(|_| happened_here);
+    failure
+}
+
+fn in_words(error: EvalAltResult, helpers: &Helpers, variables: &[String], run: &Run) -> Failure {
+    match error {
         EvalAltResult::ErrorFunctionNotFound(signature, _) => missing_function(&signature, helpers, variables),
         EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(&name, helpers, variables),
         EvalAltResult::ErrorRuntime(value, _) => {
             let text = value.to_string();
             match run.thrown(&text) {
                 Some(error) => of_helper(error),
+                None if text.is_empty() => Failure::new("thrown", "the script threw nothing"),
                 None => Failure::new("thrown", text),
             }
         }
@@ -126,6 +141,7 @@ pub(super) fn of_evaluation(
         EvalAltResult::ErrorTooManyVariables(_) => Failure::new("limit", "too many variables"),
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
             Failure::new("unknown_property", format!("there is no field `{name}`"))
+                .hint(format!("record.get(\"{name}\") is nothing where there is none"))
         }
         EvalAltResult::ErrorMismatchOutputType(wants, got, _) | EvalAltResult::ErrorMismatchDataType(wants, got, _) => {
             Failure::new("wrong_type", format!("wants {}, got {}", type_word(&wants), type_word(&got)))
@@ -135,22 +151,43 @@ pub(super) fn of_evaluation(
             let _ = other.take_position();
             Failure::new("script", lower_first(&other.to_string()))
         }
-    };
-    failure.at = sources.at(&source, position);
-    failure
+    }
 }
 
 /// An error inside functions belongs to where the innermost was defined.
 fn innermost(error: EvalAltResult, source: String, sources: &Sources) -> (EvalAltResult, String) {
     match error {
         EvalAltResult::ErrorInFunctionCall(name, from, inner, _) => {
-            let source =
-                sources.of_function(&name).map(ToOwned::to_owned).or(Some(from).filter(|from| !from.is_empty()));
+            let source = sources.of_call(&name, &from).or(Some(from).filter(|from| !from.is_empty()));
             innermost(*inner, source.unwrap_or_default(), sources)
         }
-        EvalAltResult::ErrorInModule(name, inner, _) => innermost(*inner, name, sources),
+        EvalAltResult::ErrorInModule(name, inner, position) => match inner.position().is_none() {
+            true => (EvalAltResult::ErrorRuntime(inner.to_string().into(), position), source),
+            false => innermost(*inner, format!("{name}.rhai"), sources),
+        },
         other => (other, source),
     }
+}
+
+/// A function that a helper called back failed: the helper is told why, and usually says it on.
+pub(super) fn of_callback(error: EvalAltResult, helpers: &Helpers, run: &Run) -> HelperError {
+    let mut inner = error;
+    while let EvalAltResult::ErrorInFunctionCall(_, _, within, _) | EvalAltResult::ErrorInModule(_, within, _) = inner {
+        inner = *within;
+    }
+    if matches!(inner, EvalAltResult::ErrorTerminated(..)) {
+        return HelperError::new("cancelled", "the command is over");
+    }
+    let helper_failed =
+        matches!(&inner, EvalAltResult::ErrorRuntime(value, _) if run.thrown(&value.to_string()).is_some());
+    let place = inner.position().line().map_or_else(String::new, |line| format!(", on its line {line}"));
+    let failure = in_words(inner, helpers, &[], run);
+    let (kind, message) = match helper_failed {
+        true => (run.thrown(&failure.message).map_or("callback", |error| error.kind), failure.message),
+        false if failure.kind == "limit" => ("limit", failure.message),
+        false => ("callback", format!("the function failed{place}: {}", failure.message)),
+    };
+    HelperError { kind, message, hint: failure.hint }
 }
 
 /// What a helper says about a call.

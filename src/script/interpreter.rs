@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, mpsc},
 };
 
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Stmt};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope, Stmt};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
@@ -16,19 +16,19 @@ use super::{
     door::{self, Stop},
     engine::{self, Help, Stage},
     failure::{self, Sources},
+    limits::STACK_BYTES,
+    modules::Scripts,
+    names,
     run::{Evaluated, Run},
-    syntax, value,
+    secrets, syntax, value,
 };
 use crate::{
-    console::Failure,
+    console::{At, Failure},
     event::Status,
     helper::{Callable, HelperError, Input},
     redact::Redactor,
     session::Check,
 };
-
-/// The stack of the evaluating thread. Address space, not memory: only what a deep recursion touches is used.
-const STACK_BYTES: usize = 64 << 20;
 
 /// What to evaluate.
 pub(crate) enum Job {
@@ -45,6 +45,8 @@ pub(crate) enum Job {
         helper: String,
         /// Its arguments by name, or by position.
         args: Arguments,
+        /// Where it was written, for errors.
+        at: Option<At>,
     },
 }
 
@@ -85,7 +87,7 @@ impl Interpreter {
         std::thread::Builder::new().name("admin-shell".to_owned()).stack_size(STACK_BYTES).spawn(move || {
             let mut engine = engine::build(&stage);
             if let Some(directory) = scripts {
-                engine.set_module_resolver(Scripts::new(directory));
+                engine.set_module_resolver(Scripts::new(directory, Arc::clone(&stage)));
             }
             let engine = Arc::new(engine);
             let _ = built.set((Arc::clone(&engine), Arc::clone(&stage)));
@@ -117,15 +119,19 @@ impl Interpreter {
         let (engine, stage) = self.engine.wait();
         syntax::check(engine, text, |error| {
             let mut sources = Sources::default();
-            sources.keep("input", &self.redactor.text(text).into_string());
-            failure::of_parse(error, "input", &sources, &stage.helpers)
+            sources.keep("input", text);
+            let failure = failure::of_parse(error, "input", &sources, &stage.helpers);
+            let variables = self.variables();
+            let is_variable = |name: &str| variables.iter().any(|variable| variable == name);
+            secrets::masked(failure, engine, &stage.helpers, &is_variable, &self.redactor)
         })
     }
 
     /// Byte ranges of arguments that must not be recorded.
     pub(crate) fn secret_spans(&self, text: &str) -> Vec<std::ops::Range<usize>> {
         let (engine, stage) = self.engine.wait();
-        super::secrets::secret_spans(engine, text, &stage.helpers)
+        let variables = self.variables();
+        secrets::secret_spans(engine, text, &stage.helpers, &|name| variables.iter().any(|variable| variable == name))
     }
 }
 
@@ -135,28 +141,23 @@ struct State {
     scope: Scope<'static>,
     functions: AST,
     imports: Vec<Stmt>,
-    sources: Sources,
     redactor: Redactor,
 }
 
 impl State {
     fn new(engine: Arc<Engine>, stage: Arc<Stage>, redactor: Redactor) -> Self {
-        Self {
-            engine,
-            stage,
-            scope: Scope::new(),
-            functions: AST::empty(),
-            imports: Vec::new(),
-            sources: Sources::default(),
-            redactor,
-        }
+        Self { engine, stage, scope: Scope::new(), functions: AST::empty(), imports: Vec::new(), redactor }
     }
 
     fn perform(&mut self, run: &Arc<Run>, job: Job) -> Evaluated {
         self.stage.set_run(Some(Arc::clone(run)));
+        let before = self.scope.len();
         let evaluate = std::panic::AssertUnwindSafe(|| match job {
             Job::Script { text, source } => self.script(run, &text, &source),
-            Job::Call { helper, args } => self.call(run, &helper, args),
+            Job::Call { helper, args, at } => self.call(run, &helper, args).map_err(|(status, mut failure)| {
+                failure.at = at;
+                (status, failure)
+            }),
         });
         let result = std::panic::catch_unwind(evaluate).unwrap_or_else(|_| {
             Err((
@@ -171,33 +172,51 @@ impl State {
             failure.hint = failure.hint.take().map(|hint| self.redactor.text(&hint).into_string());
         }
         self.stage.set_run(None);
+        run.setting.held.update(&run.meter, &mut self.scope, before);
         evaluated
     }
 
     fn script(&mut self, run: &Run, text: &str, source: &str) -> Result<Value, (Status, Failure)> {
-        self.sources.keep(source, text);
+        self.stage.sources().keep(source, text);
         let mut ast = self.engine.compile(text).map_err(|error| {
-            (Status::Error, self.masked(failure::of_parse(&error, source, &self.sources, &self.stage.helpers)))
+            let failure = failure::of_parse(&error, source, &self.stage.sources(), &self.stage.helpers);
+            (Status::Error, self.masked(failure))
         })?;
         ast.set_source(source);
-        self.refuse_shadowing(&ast).map_err(|failure| (Status::Error, failure))?;
+        names::refuse_taken(&ast, &self.stage, Some(&self.scope)).map_err(|(mut failure, position)| {
+            failure.at = self.stage.sources().at(source, position);
+            (Status::Error, self.masked(failure))
+        })?;
         for function in ast.iter_functions() {
-            self.sources.keep_function(function.name, function.params.len(), source);
+            self.stage.sources().keep_function(function.name, function.params.len(), source);
         }
         let whole = self.imports.iter().chain(ast.statements()).cloned();
         let library = self.functions.merge(&ast.clone_functions_only());
         let mut whole = AST::new(whole, library.shared_lib().clone());
         whole.set_source(source);
+        // Defined before anything runs, so they stay when something fails: variables that hold them do too.
+        self.functions = library.clone_functions_only();
         let result = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &whole);
-        self.scope = self.scope.clone_visible();
-        if result.is_ok() {
-            self.imports
-                .extend(ast.statements().iter().filter(|statement| matches!(statement, Stmt::Import(..))).cloned());
-            self.functions = library.clone_functions_only();
-        }
+        self.forget_shadowed();
         match result {
-            Ok(answer) => Ok(value::to_json(&answer, &self.stage.orders)),
+            Ok(answer) => {
+                let imports = ast.statements().iter().filter(|statement| matches!(statement, Stmt::Import(..)));
+                self.imports.extend(imports.cloned());
+                value::to_json(&answer, &self.stage.orders)
+                    .map_err(|big| (Status::Error, Failure::new("limit", format!("the result is {big}"))))
+            }
             Err(error) => Err(self.explain(run, *error, source)),
+        }
+    }
+
+    /// `let x` twice leaves one `x`. Variables are copied for it, so only when there is something to forget.
+    fn forget_shadowed(&mut self) {
+        let mut names: Vec<&str> = self.scope.iter_raw().map(|(name, ..)| name).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        if names.len() < all {
+            self.scope = self.scope.clone_visible();
         }
     }
 
@@ -207,6 +226,10 @@ impl State {
             return Ok(Value::Null);
         }
         let Some(callable) = self.stage.helpers.get(helper) else {
+            if helper == "help" {
+                self.stage.show_help(args.positional.first().and_then(Value::as_str));
+                return Ok(Value::Null);
+            }
             return Err((Status::Error, failure::unknown_function(helper, &self.stage.helpers, &[])));
         };
         let mut given: Vec<Input> = args.positional.into_iter().map(Input::Json).collect();
@@ -216,77 +239,33 @@ impl State {
         let mut no_callbacks = |_, _| Err(HelperError::new("callback", "there is no script to call back"));
         match door::call(run, callable, given, &mut no_callbacks) {
             Ok(output) => Ok(engine::output_to_json(output)),
-            Err(Stop::Failed(error)) => Err((Status::Error, failure::of_helper(error))),
+            Err(Stop::Failed(error)) => {
+                let status = if error.kind == "timeout" { Status::Timeout } else { Status::Error };
+                Err((status, failure::of_helper(error)))
+            }
             Err(Stop::Over) => Err((Status::Cancelled, Failure::new("cancelled", "interrupted"))),
         }
     }
 
     fn explain(&self, run: &Run, error: EvalAltResult, source: &str) -> (Status, Failure) {
-        let status = match run.thrown_status(&error.to_string()) {
-            Some(status) => status,
-            None => Status::Error,
-        };
-        let failure = failure::of_evaluation(error, source, &self.sources, &self.stage.helpers, &self.variables(), run);
+        let status = run.thrown_status(&error.to_string()).unwrap_or(Status::Error);
+        let variables = self.variables();
+        let failure =
+            failure::of_evaluation(error, source, &self.stage.sources(), &self.stage.helpers, &variables, run);
         (status, self.masked(failure))
     }
 
-    /// The place of a failure with the secrets of its line masked.
-    fn masked(&self, mut failure: Failure) -> Failure {
-        if let Some(at) = &mut failure.at {
-            let line = at.text.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
-            let before: String = line.chars().take(at.column.saturating_sub(1)).collect();
-            at.column = self.redactor.text(&before).as_str().chars().count() + 1;
-            at.text = self.redactor.text(&at.text).into_string();
-        }
-        failure
-    }
-
-    /// A function of the script with a helper's name would be called instead of it, past the door.
-    fn refuse_shadowing(&self, ast: &AST) -> Result<(), Failure> {
-        const OURS: &[&str] = &["help", "session", "exit", "sleep", "print", "debug"];
-        for function in ast.iter_functions() {
-            if self.stage.helpers.contains_key(function.name) || OURS.contains(&function.name) {
-                let message =
-                    format!("`{}` is a helper of this shell: a function can not have its name", function.name);
-                return Err(Failure::new("shadowing", message).hint("give the function another name"));
-            }
-        }
-        Ok(())
+    fn masked(&self, failure: Failure) -> Failure {
+        secrets::masked(failure, &self.engine, &self.stage.helpers, &|name| self.scope.contains(name), &self.redactor)
     }
 
     fn variables(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.scope.iter().map(|(name, ..)| name.to_owned()).collect();
+        let mut names: Vec<String> = self.scope.iter_raw().map(|(name, ..)| name.to_owned()).collect();
         names.extend(
             self.functions.iter_functions().filter(|f| !f.name.starts_with("anon$")).map(|f| f.name.to_owned()),
         );
         names.sort_unstable();
         names.dedup();
         names
-    }
-}
-
-/// Modules for `import`: the files of one directory, and nothing outside of it.
-struct Scripts(rhai::module_resolvers::FileModuleResolver);
-
-impl Scripts {
-    fn new(directory: PathBuf) -> Self {
-        Self(rhai::module_resolvers::FileModuleResolver::new_with_path(directory))
-    }
-}
-
-impl ModuleResolver for Scripts {
-    fn resolve(
-        &self,
-        engine: &Engine,
-        _: Option<&str>,
-        path: &str,
-        position: Position,
-    ) -> Result<rhai::Shared<Module>, Box<EvalAltResult>> {
-        let plain = std::path::Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-        if !plain {
-            return Err(EvalAltResult::ErrorModuleNotFound(path.to_owned(), position).into());
-        }
-        // Always from the directory itself, never beside the script that imports.
-        self.0.resolve(engine, None, path, position)
     }
 }

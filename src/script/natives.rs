@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 
-use super::{engine::Stage, value};
-use crate::{console::Failure, event::Status, helper::Timespan};
+use super::{engine::Stage, strings, value};
+use crate::helper::{HelperError, Timespan};
 
 type Returned = Result<Dynamic, Box<EvalAltResult>>;
 
@@ -29,7 +29,12 @@ pub(super) fn register(engine: &mut Engine, stage: &Arc<Stage>) {
     let at = Arc::clone(stage);
     engine.register_fn("help", move || at.show_help(None));
     let at = Arc::clone(stage);
-    engine.register_fn("help", move |name: ImmutableString| at.show_help(Some(&name)));
+    engine.register_fn("help", move |name: Dynamic| -> Returned {
+        let wrong = || at.fail(HelperError::new("wrong_type", "`help` wants the name of a helper, as a string"));
+        let name = name.into_immutable_string().map_err(|_| wrong())?;
+        at.show_help(Some(&name));
+        Ok(Dynamic::UNIT)
+    });
 
     let at = Arc::clone(stage);
     engine.register_fn("session", move || value::from_json(at.session(), &at.orders));
@@ -39,30 +44,43 @@ pub(super) fn register(engine: &mut Engine, stage: &Arc<Stage>) {
     let at = Arc::clone(stage);
     engine.register_fn("exit", move |code: Dynamic| -> Returned { exit(&at, &code) });
 
+    // For each type that the language's own takes, or its own would be the better fit.
     let at = Arc::clone(stage);
     engine.register_fn("sleep", move |seconds: i64| -> Returned { sleep(&at, &seconds.to_string()) });
     let at = Arc::clone(stage);
     engine.register_fn("sleep", move |seconds: f64| -> Returned { sleep(&at, &seconds.to_string()) });
     let at = Arc::clone(stage);
-    engine.register_fn("sleep", move |time: ImmutableString| -> Returned { sleep(&at, &time) });
+    engine.register_fn("sleep", move |time: Dynamic| -> Returned { sleep(&at, &time.to_string()) });
+
+    let at = Arc::clone(stage);
+    // The language's own follows a function that captures its own record for ever.
+    engine.register_fn("to_json", move |record: &mut Map| -> Result<String, Box<EvalAltResult>> {
+        let value = value::to_json(&Dynamic::from(record.clone()), &at.orders);
+        value
+            .map(|value| value.to_string())
+            .map_err(|big| at.fail(HelperError::new("limit", format!("the record is {big}"))))
+    });
+    strings::register(engine);
 }
 
-/// The same for a name without parentheses; `None` for any other name.
-pub(super) fn bare(stage: &Stage, name: &str) -> Option<Returned> {
+/// What the names of ours mean without parentheses: what people type who want to leave.
+pub(super) fn bare(name: &str, stage: &Arc<Stage>) -> Result<Option<Dynamic>, Box<EvalAltResult>> {
     match name {
+        "exit" | "quit" => exit(stage, &Dynamic::from(0_i64)).map(Some),
         "help" => {
             stage.show_help(None);
-            Some(Ok(Dynamic::UNIT))
+            Ok(Some(Dynamic::UNIT))
         }
-        "session" => Some(Ok(value::from_json(stage.session(), &stage.orders))),
-        "exit" | "quit" => Some(exit(stage, &Dynamic::from(0_i64))),
-        _ => None,
+        "session" => Ok(Some(value::from_json(stage.session(), &stage.orders))),
+        _ => Ok(None),
     }
 }
 
 fn exit(stage: &Stage, code: &Dynamic) -> Returned {
     let code = code.as_int().ok().and_then(|code| i32::try_from(code).ok()).filter(|code| (0..=255).contains(code));
-    let Some(code) = code else { return Err("`exit` wants an integer from 0 to 255".into()) };
+    let Some(code) = code else {
+        return Err(stage.fail(HelperError::new("out_of_range", "`exit` wants an integer from 0 to 255")));
+    };
     if let Some(run) = stage.run() {
         run.leave(code);
     }
@@ -70,7 +88,10 @@ fn exit(stage: &Stage, code: &Dynamic) -> Returned {
 }
 
 fn sleep(stage: &Stage, time: &str) -> Returned {
-    let wrong = || Box::<EvalAltResult>::from(format!("`sleep` wants 0 to {LONGEST_SLEEP} seconds"));
+    let wrong = || {
+        let message = format!("`sleep` wants 0 to {LONGEST_SLEEP} seconds, or text such as \"1m30s\"");
+        stage.fail(HelperError::new("out_of_range", message))
+    };
     let Timespan(length) = Timespan::parse(time).map_err(|_| wrong())?;
     if length > Duration::from_secs_f64(LONGEST_SLEEP) {
         return Err(wrong());
@@ -84,7 +105,7 @@ fn sleep(stage: &Stage, time: &str) -> Returned {
         }
     });
     if interrupted {
-        run.stop(Status::Cancelled, Failure::new("cancelled", "interrupted"));
+        run.notices_stop();
         return Err(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE).into());
     }
     Ok(Dynamic::UNIT)

@@ -14,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::limits::{Held, Meter};
 use crate::{
     console::{Console, Failure},
     event::{ReadTotal, Status},
@@ -31,6 +32,10 @@ pub(crate) struct Setting {
     pub(crate) runtime: tokio::runtime::Handle,
     /// The reason given with `--yes`: answers every question when nobody can.
     pub(crate) standing_answer: Option<String>,
+    /// How long one command may compute, helpers not counted.
+    pub(crate) compute_limit: Duration,
+    /// Memory that the variables of the session take.
+    pub(crate) held: Held,
 }
 
 /// One command.
@@ -41,9 +46,10 @@ pub(crate) struct Run {
     /// Its intent is committed.
     pub(super) recorded: bool,
     pub(super) cx: CallCx,
-    pub(super) operations: AtomicU64,
+    pub(super) meter: Meter,
     pub(super) depth: AtomicUsize,
     calls: AtomicU64,
+    previews: AtomicU64,
     stopped: AtomicBool,
     inbox: Mutex<Receiver<FromHelper>>,
     console: Mutex<Box<dyn Console>>,
@@ -112,9 +118,10 @@ impl Run {
             origin,
             recorded,
             cx: CallCx { info: Arc::clone(&setting.info), line, cancelled },
-            operations: AtomicU64::new(0),
+            meter: Meter::new(setting.held.bytes()),
             depth: AtomicUsize::new(0),
             calls: AtomicU64::new(0),
+            previews: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             inbox: Mutex::new(inbox),
             console: Mutex::new(console),
@@ -125,6 +132,18 @@ impl Run {
     /// Whether nothing more of it may run: refused, over a limit, left by `exit`, or interrupted.
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed) || self.cx.cancelled.is_cancelled()
+    }
+
+    /// The same; an interrupt that was noticed is how the command ends, whatever the script makes of it.
+    pub(super) fn notices_stop(&self) -> bool {
+        if self.stopped.load(Ordering::Relaxed) {
+            return true;
+        }
+        let interrupted = self.cx.cancelled.is_cancelled();
+        if interrupted {
+            self.stop(Status::Cancelled, Failure::new("cancelled", "interrupted"));
+        }
+        interrupted
     }
 
     /// Settles how the command ends, whatever the script does with the error: the first word holds.
@@ -142,6 +161,11 @@ impl Run {
 
     pub(super) fn next_call(&self) -> u64 {
         self.calls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Previews are not calls: they are numbered apart.
+    pub(super) fn next_preview(&self) -> u64 {
+        u64::MAX - self.previews.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn count_read(&self, helper: &str, took: Duration, failed: bool) {
@@ -196,14 +220,17 @@ impl Run {
         f(&mut **self.console.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Serves the messages of helpers until one call is done. `invoke` calls a function of the script.
+    /// Serves the messages of helpers until one call is done. `invoke` calls a function of the script. A helper that
+    /// blocks its thread can not be stopped: some time after an interrupt, or after its time limit, it is left behind.
     pub(super) fn serve(
         &self,
         call: u64,
+        limit: Option<Duration>,
         invoke: &mut dyn FnMut(usize, Vec<Value>) -> Result<Value, HelperError>,
     ) -> Ended {
         const TICK: Duration = Duration::from_millis(10);
         const GRACE: Duration = Duration::from_millis(60);
+        let overdue = limit.and_then(|limit| Instant::now().checked_add(limit.saturating_add(GRACE)));
         let mut stop_seen: Option<Instant> = None;
         loop {
             if let Some(ended) = self.state().done.remove(&call) {
@@ -217,11 +244,10 @@ impl Run {
                 Ok(message) => self.handle(message),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
-            if self.cx.cancelled.is_cancelled() {
-                // An async helper stops at once; one that blocks its thread is left behind.
-                if stop_seen.get_or_insert_with(Instant::now).elapsed() > GRACE {
-                    return self.state().done.remove(&call).unwrap_or(Ended::Abandoned);
-                }
+            let ignores_stop =
+                self.cx.cancelled.is_cancelled() && stop_seen.get_or_insert_with(Instant::now).elapsed() > GRACE;
+            if ignores_stop || overdue.is_some_and(|overdue| Instant::now() > overdue) {
+                return self.state().done.remove(&call).unwrap_or(Ended::Abandoned);
             }
         }
     }
@@ -264,7 +290,10 @@ impl Run {
         let mut state = self.state();
         let exit = state.exit;
         let (status, value, failure) = match (state.verdict.take(), exit, result) {
-            (Some((status, failure)), _, _) => (status, Value::Null, Some(failure)),
+            (Some((status, mut failure)), _, result) => {
+                failure.at = failure.at.or_else(|| result.err().and_then(|(_, noticed)| noticed.at));
+                (status, Value::Null, Some(failure))
+            }
             (None, Some(_), _) => (Status::Ok, Value::Null, None),
             (None, None, Err(_)) if self.cx.cancelled.is_cancelled() => {
                 (Status::Cancelled, Value::Null, Some(Failure::new("cancelled", "interrupted")))

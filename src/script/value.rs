@@ -12,10 +12,12 @@ use std::{
 use rhai::{Array, Dynamic, FnPtr, Map as RhaiMap};
 use serde_json::{Map, Value};
 
-use crate::helper::{HelperError, Output};
+use crate::helper::Output;
 
-/// Values nested deeper than this are cut off.
+/// Values nested deeper than this stay inside the language.
 const MAX_DEPTH: usize = 64;
+/// Values that a result or an argument may hold. More than the language lets a value hold, unless parts are shared.
+const MAX_NODES: usize = 2_000_000;
 /// Key sets whose order is remembered.
 const MAX_ORDERS: usize = 4_096;
 
@@ -52,55 +54,75 @@ impl Orders {
     }
 }
 
-/// A value of the language as data. What JSON can not say is null.
-pub(super) fn to_json(value: &Dynamic, orders: &Orders) -> Value {
-    json_at(value, orders, 0)
+/// Why a value is not taken as data, as the end of a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TooBig {
+    #[error("nested deeper than {MAX_DEPTH} levels")]
+    Deep,
+    #[error("larger than {MAX_NODES} values")]
+    Large,
 }
 
-fn json_at(value: &Dynamic, orders: &Orders, depth: usize) -> Value {
+/// A value of the language as data. What JSON can not say is null.
+pub(super) fn to_json(value: &Dynamic, orders: &Orders) -> Result<Value, TooBig> {
+    let mut nodes = 0;
+    json_at(value, orders, 0, &mut nodes)
+}
+
+fn json_at(value: &Dynamic, orders: &Orders, depth: usize, nodes: &mut usize) -> Result<Value, TooBig> {
+    *nodes += 1;
     if depth > MAX_DEPTH {
-        return Value::Null;
+        return Err(TooBig::Deep);
     }
-    if value.is_shared() {
-        return json_at(&value.flatten_clone(), orders, depth);
+    if *nodes > MAX_NODES {
+        return Err(TooBig::Large);
     }
     if let Ok(text) = value.as_immutable_string_ref() {
-        return Value::from(text.as_str());
+        return Ok(Value::from(text.as_str()));
     }
     if let Ok(number) = value.as_int() {
-        return Value::from(number);
+        return Ok(Value::from(number));
     }
     if let Ok(number) = value.as_float() {
-        return Value::from(number);
+        return Ok(Value::from(number));
     }
     if let Ok(truth) = value.as_bool() {
-        return Value::from(truth);
+        return Ok(Value::from(truth));
     }
     if let Ok(items) = value.as_array_ref() {
-        return items.iter().map(|item| json_at(item, orders, depth + 1)).collect();
+        return items.iter().map(|item| json_at(item, orders, depth + 1, nodes)).collect();
     }
     if let Ok(fields) = value.as_map_ref() {
-        let fields = fields.iter().map(|(key, item)| (key.to_string(), json_at(item, orders, depth + 1))).collect();
-        return Value::Object(orders.arrange(fields));
+        let mut record = Map::new();
+        for (key, item) in fields.iter() {
+            record.insert(key.to_string(), json_at(item, orders, depth + 1, nodes)?);
+        }
+        return Ok(Value::Object(orders.arrange(record)));
     }
     if let Ok(bytes) = value.as_blob_ref() {
-        return bytes.iter().map(|byte| Value::from(*byte)).collect();
+        *nodes += bytes.len();
+        return Ok(bytes.iter().map(|byte| Value::from(*byte)).collect());
     }
     if let Ok(letter) = value.as_char() {
-        return Value::from(letter.to_string());
+        return Ok(Value::from(letter.to_string()));
     }
-    if let Some(range) = value.clone().try_cast::<std::ops::Range<i64>>() {
-        return Value::from(format!("{}..{}", range.start, range.end));
+    if let Some(range) = value.read_lock::<std::ops::Range<i64>>() {
+        return Ok(Value::from(format!("{}..{}", range.start, range.end)));
     }
-    if let Some(range) = value.clone().try_cast::<std::ops::RangeInclusive<i64>>() {
-        return Value::from(format!("{}..={}", range.start(), range.end()));
+    if let Some(range) = value.read_lock::<std::ops::RangeInclusive<i64>>() {
+        return Ok(Value::from(format!("{}..={}", range.start(), range.end())));
     }
-    Value::Null
+    Ok(Value::Null)
 }
 
-/// Data as a value of the language. Integers beyond 64 bits become text.
+/// Data as a value of the language. Integers beyond 64 bits become text, and so does what is nested too deep.
 pub(super) fn from_json(value: Value, orders: &Orders) -> Dynamic {
+    dynamic_at(value, orders, 0)
+}
+
+fn dynamic_at(value: Value, orders: &Orders, depth: usize) -> Dynamic {
     match value {
+        Value::Array(_) | Value::Object(_) if depth >= MAX_DEPTH => value.to_string().into(),
         Value::Null => Dynamic::UNIT,
         Value::Bool(truth) => truth.into(),
         Value::Number(number) => match (number.as_i64(), number.is_u64(), number.as_f64()) {
@@ -110,12 +132,13 @@ pub(super) fn from_json(value: Value, orders: &Orders) -> Dynamic {
         },
         Value::String(text) => text.into(),
         Value::Array(items) => {
-            let items: Array = items.into_iter().map(|item| from_json(item, orders)).collect();
+            let items: Array = items.into_iter().map(|item| dynamic_at(item, orders, depth + 1)).collect();
             items.into()
         }
         Value::Object(fields) => {
             orders.remember(&fields);
-            let fields: RhaiMap = fields.into_iter().map(|(key, item)| (key.into(), from_json(item, orders))).collect();
+            let fields: RhaiMap =
+                fields.into_iter().map(|(key, item)| (key.into(), dynamic_at(item, orders, depth + 1))).collect();
             fields.into()
         }
     }
@@ -147,30 +170,5 @@ pub(super) fn type_word(name: &str) -> &str {
 
 /// The function in an argument, if it is one.
 pub(super) fn as_function(value: &Dynamic) -> Option<FnPtr> {
-    value.clone().flatten().try_cast::<FnPtr>()
-}
-
-/// An argument with data or functions too deep inside.
-pub(super) fn too_deep(helper: &str) -> HelperError {
-    HelperError::new("wrong_type", format!("`{helper}`: the argument is nested deeper than {MAX_DEPTH} levels"))
-}
-
-/// Whether data would be cut off by its depth.
-pub(super) fn is_too_deep(value: &Dynamic) -> bool {
-    fn deep(value: &Dynamic, depth: usize) -> bool {
-        if depth > MAX_DEPTH {
-            return true;
-        }
-        if value.is_shared() {
-            return deep(&value.flatten_clone(), depth);
-        }
-        if let Ok(items) = value.as_array_ref() {
-            return items.iter().any(|item| deep(item, depth + 1));
-        }
-        if let Ok(fields) = value.as_map_ref() {
-            return fields.values().any(|item| deep(item, depth + 1));
-        }
-        false
-    }
-    deep(value, 0)
+    value.read_lock::<FnPtr>().map(|function| function.clone())
 }

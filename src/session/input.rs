@@ -115,8 +115,14 @@ pub(super) fn start(
 
 /// Named arguments as they are recorded.
 pub(super) fn masked_args(spec: Option<&Spec>, args: &Map<String, Value>) -> String {
-    let is_secret =
-        |name: &str| spec.is_some_and(|spec| spec.params.iter().any(|param| param.secret && param.name == name));
+    // A mistyped name may hold the secret, and of an unknown helper nothing is known.
+    let is_secret = |name: &str| match spec {
+        None => true,
+        Some(spec) if spec.params.iter().any(|param| param.secret) => {
+            spec.params.iter().find(|param| param.name == name).is_none_or(|param| param.secret)
+        }
+        Some(_) => false,
+    };
     let masked: Map<String, Value> = args
         .iter()
         .map(|(name, value)| (name.clone(), if is_secret(name) { Value::from(MASK) } else { value.clone() }))

@@ -1,11 +1,13 @@
 //! How a session ends: once, with one reason, whoever is first to say it.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 
 use super::{Command, Next, Outcome, Session};
@@ -16,10 +18,11 @@ use crate::{
 
 /// How long a command that runs may take to stop when its session ends.
 const STOP_GRACE: Duration = Duration::from_secs(1);
-/// How long the component's hook may take at the end: the end is recorded whatever it does.
-const HOOK_GRACE: Duration = Duration::from_secs(5);
 /// How long the end waits for the sweep that the start has begun.
 const SWEEP_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the component's hook may take before the end is recorded without it.
+const HOOK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The component's hooks, whatever component it is.
 #[async_trait]
@@ -96,10 +99,14 @@ impl Session {
         self.interrupt();
         // A command that does not stop in time is left without an outcome: unknown, which is the truth.
         let _turn = tokio::time::timeout(STOP_GRACE, inner.turn.lock()).await;
-        match tokio::time::timeout(HOOK_GRACE, inner.hooks.end(reason)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(error = format!("{error:#}"), "the hook at the end of the session failed"),
-            Err(_) => tracing::warn!("the hook at the end of the session takes too long and is left behind"),
+        let hook = tokio::time::timeout(HOOK_PATIENCE, AssertUnwindSafe(inner.hooks.end(reason)).catch_unwind()).await;
+        match hook {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(error = format!("{error:#}"), "the hook at the end of the session failed")
+            }
+            Ok(Err(_)) => tracing::warn!("the hook at the end of the session panicked"),
+            Err(_) => tracing::warn!("the hook at the end of the session did not end within {HOOK_PATIENCE:?}"),
         }
         let end = SessionEnd {
             reason,

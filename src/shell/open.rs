@@ -136,6 +136,8 @@ impl<S: AdminShell> Shell<S> {
             approver: self.approver.clone(),
             runtime: runtime.clone(),
             standing_answer: settings.reason.clone().filter(|_| settings.yes),
+            compute_limit: self.compute_limit,
+            held: crate::script::Held::default(),
         });
         let registry = Arc::new(registry);
         let callables: Vec<_> = entries.iter().map(|entry| bind(Arc::clone(entry), &self.shell)).collect();

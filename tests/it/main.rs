@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod arguments;
 #[cfg(feature = "tracker")]
 mod cli;
 mod crash;
 mod crowd;
+mod denied;
+mod desk;
 mod docs;
+mod door;
 mod ends;
 mod events;
 mod examples;
@@ -15,6 +19,8 @@ mod house;
 mod journal;
 mod modes;
 mod prompt;
+mod recording;
 mod redact;
+mod sessions;
 mod testing;
 mod trouble;

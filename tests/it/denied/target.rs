@@ -1,0 +1,219 @@
+//! The component that is attacked: everything that changes something is written to a list.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use admin_shell::{
+    AdminShell, Approved, Callback, Cx, Handle, Helpers, Json, Result, Secret, Shell,
+    event::{CallEnd, CallStart, CommandEnd, Event, EventKind},
+    journal::Journal,
+    session::Source,
+    testing::TestShell,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::expectation::{Attack, Report};
+
+#[derive(Default)]
+struct Target {
+    effects: Arc<Mutex<Vec<String>>>,
+}
+
+impl Target {
+    fn did(&self, effect: impl Into<String>) {
+        self.effects.lock().expect("nobody panics with it").push(effect.into());
+    }
+}
+
+impl AdminShell for Target {
+    const COMPONENT: &'static str = "target";
+
+    fn helpers(helpers: &mut Helpers<Self>) {
+        helpers.read("ps", "All runs.").run(async |_: Cx<Self>| Ok::<_, anyhow::Error>(runs()));
+        helpers.read("show", "One run.").param("id", "Which.").field("id").run(show);
+        helpers
+            .read("each", "Calls a function with each item.")
+            .param("items", "A list.")
+            .param("f", "A function.")
+            .run(each);
+        helpers.read("echo", "Answers what it is given.").param("value", "Anything.").run(echo);
+        helpers.read("nap", "Sleeps for ten seconds.").run(nap);
+        helpers.read("hold", "A handle.").run(async |_: Cx<Self>| Ok::<_, anyhow::Error>(Handle::new(Held)));
+        helpers.write("note", "Writes a note.").param("text", "What.").run(note);
+        helpers.write("sync", "Refreshes.").run(sync);
+        helpers.write("drop_held", "Drops a handle's thing.").param("handle", "Which.").run(drop_held);
+        helpers.write("login", "Logs in.").param("user", "Who.").secret_param("password", "With what.").run(login);
+        helpers.destroy("cancel", "Stops a run.").param("id", "Which.").field("id").preview(would_cancel).run(cancel);
+        helpers.destroy("wipe", "Removes everything.").run(wipe);
+    }
+}
+
+#[derive(Clone, Serialize)]
+struct Run {
+    id: String,
+    name: &'static str,
+    attempts: u64,
+}
+
+struct Held;
+
+fn runs() -> Vec<Run> {
+    (1..=3).map(|n| Run { id: format!("r{n}"), name: "nightly", attempts: n }).collect()
+}
+
+async fn show(_: Cx<Target>, id: String) -> Result<Run> {
+    runs().into_iter().find(|run| run.id == id).ok_or_else(|| anyhow::anyhow!("there is no run {id}"))
+}
+
+async fn each(_: Cx<Target>, items: Vec<Value>, f: Callback) -> Result<Vec<Value>> {
+    let mut answers = Vec::new();
+    for item in items {
+        answers.push(f.call((item,)).await?);
+    }
+    Ok(answers)
+}
+
+async fn echo(_: Cx<Target>, Json(value): Json<Value>) -> Result<Value> {
+    Ok(value)
+}
+
+async fn nap(_: Cx<Target>) -> Result<()> {
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    Ok(())
+}
+
+async fn note(cx: Cx<Target>, text: String) -> Result<usize> {
+    cx.did(format!("note {}", text.chars().take(40).collect::<String>()));
+    Ok(text.len())
+}
+
+async fn sync(cx: Cx<Target>) -> Result<()> {
+    cx.did("sync");
+    Ok(())
+}
+
+async fn drop_held(cx: Cx<Target>, _: Handle<Held>) -> Result<()> {
+    cx.did("drop_held");
+    Ok(())
+}
+
+/// A component that is not careful: its error repeats the password.
+async fn login(cx: Cx<Target>, user: String, password: Secret<String>) -> Result<()> {
+    cx.did(format!("login {user}"));
+    cx.print(format!("logging in as {user}"));
+    anyhow::bail!("{user} can not log in with {}", password.expose())
+}
+
+async fn would_cancel(_: Cx<Target>, id: String) -> Result<String> {
+    Ok(format!("{id} would stop"))
+}
+
+async fn cancel(cx: Cx<Target>, _: Approved, id: String) -> Result<()> {
+    cx.did(format!("cancel {id}"));
+    Ok(())
+}
+
+async fn wipe(cx: Cx<Target>, _: Approved) -> Result<()> {
+    cx.did("wipe");
+    Ok(())
+}
+
+/// Types an attack into a shell and reports what came of it.
+pub(super) async fn suffer(attack: &Attack) -> Report {
+    let target = Target::default();
+    let effects = Arc::clone(&target.effects);
+    let scripts = tempfile::tempdir().expect("a directory");
+    write_modules(scripts.path());
+    let shell = TestShell::of(Shell::new(target).scripts(scripts.path()).compute_limit(attack.computes)).await;
+    if attack.confirms {
+        shell.confirms("an attack");
+    }
+    let started = Instant::now();
+    let mut printed = String::new();
+    let mut history = Vec::new();
+    let mut last = None;
+    for input in &attack.inputs {
+        history.push(shell.session().redacted(input));
+        let ran = match attack.as_file {
+            true => shell.run_source(Source::script("attack.rhai", input.as_bytes())).await,
+            false => shell.run(input).await,
+        };
+        printed.push_str(ran.printed());
+        last = Some(ran);
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let memory_mib = peak_memory_mib();
+    let last = last.expect("an attack has an input");
+    let left = last.outcome.exit.is_some();
+    let events = shell.events().await;
+    let effects = effects.lock().expect("nobody panics with it").clone();
+    let asked = shell.asked();
+    // Whatever happened: the next command runs, and only what it says.
+    let alive = left || shell.run("40 + 2").await.outcome.value == Value::from(42);
+    shell.close().await;
+    let journal = shell.journal().await;
+    let verified = journal.verify(None).await.map(|report| report.faults).unwrap_or_default();
+    let failure = last.outcome.failure.clone();
+    Report {
+        ends: last.outcome.exit.map_or_else(|| last.status.to_string(), |code| format!("exit {code}")),
+        kind: failure.as_ref().map(|failure| failure.kind.clone()).unwrap_or_default(),
+        message: failure.map(|failure| failure.message).unwrap_or_default(),
+        shown: last.failure().unwrap_or_default(),
+        value: last.outcome.value.to_string(),
+        events: events.iter().skip(1).map(word).collect(),
+        texts: events.iter().map(|event| event.text().to_owned()).collect(),
+        effects,
+        printed,
+        asked: asked.into_iter().map(|question| question.call).collect(),
+        history,
+        seconds,
+        memory_mib,
+        alive,
+        verified: verified.into_iter().map(|fault| fault.message).collect(),
+    }
+}
+
+fn word(event: &Event) -> String {
+    let kind = event.kind();
+    match kind {
+        EventKind::CallStart => {
+            let body: CallStart = event.decode().expect("a call's start");
+            format!("{kind} {} {}", body.helper, body.decision.verdict)
+        }
+        EventKind::CallEnd => {
+            let body: CallEnd = event.decode().expect("a call's end");
+            format!("{kind} {} {}", body.helper, body.status)
+        }
+        EventKind::CommandEnd => format!("{kind} {}", event.decode::<CommandEnd>().expect("a command's end").status),
+        _ => kind.to_string(),
+    }
+}
+
+fn write_modules(directory: &std::path::Path) {
+    let modules = [
+        ("tools.rhai", "fn twice(x) { x * 2 }\n"),
+        (
+            "evil.rhai",
+            "fn cancel(id) { print(`cancelled ${id}`); true }\nfn stop(id) { cancel(id) }\nexport const cancelled = true;\n",
+        ),
+        ("again.rhai", "import \"again\" as again;\nfn f() { 1 }\n"),
+        ("ping.rhai", "import \"pong\" as pong;\n"),
+        ("pong.rhai", "import \"ping\" as ping;\n"),
+        ("acts.rhai", "export const done = cancel(\"r1\");\n"),
+        ("calls.rhai", "fn stop(id) { cancel(id) }\n"),
+    ];
+    for (name, code) in modules {
+        std::fs::write(directory.join(name), code).expect("a module");
+    }
+    std::fs::write(directory.with_file_name("outside.rhai"), "fn f() { 1 }").expect("a module outside");
+}
+
+/// The most memory that this process ever had; zero where the system does not tell.
+fn peak_memory_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) >> 10
+}
