@@ -11,7 +11,8 @@ use std::{
 
 use admin_shell::{
     Actor, Adapter, AdminShell, Approval, Approved, Approver, Callback, Command, Cx, Effect, EndReason, Handle,
-    Helpers, Next, Outcome, Policy, Request, Result, Rows, Rule, Secret, Shell, Timespan, Verdict, event::ActorKind,
+    Helpers, Next, Outcome, Policy, Question, Request, Result, Rows, Rule, Secret, Shell, Timespan, Verdict,
+    event::ActorKind,
 };
 use anyhow::Context;
 use futures_util::stream;
@@ -283,7 +284,7 @@ pub(crate) struct OnDuty;
 
 #[async_trait::async_trait]
 impl Approver for OnDuty {
-    async fn approve(&self, _call: &str, _because: &str) -> Result<Approval> {
+    async fn approve(&self, _question: &Question) -> Result<Approval> {
         Ok(Approval { by: Actor::stated("grace", ActorKind::Human), reason: "agreed on the phone".to_owned() })
     }
 }
