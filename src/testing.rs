@@ -50,7 +50,7 @@ pub use ran::Ran;
 /// # async fn main() {
 /// let shell = TestShell::new(Greeter).await;
 /// assert_eq!(shell.run(r#"greet("Ada")"#).await.value::<String>(), "Hello, Ada!");
-/// assert!(shell.run("greet(1)").await.fails().contains("`name` wants a string, got 1"));
+/// assert!(shell.run("greet(1)").await.fails().contains("`name` of `greet` wants a string, got 1"));
 /// shell.examples().await;
 ///
 /// let kinds: Vec<_> = shell.events().await.iter().map(|event| event.kind().to_string()).collect();

@@ -108,7 +108,7 @@ pub(crate) fn resolve(spec: &Spec, mut given: Vec<Input>) -> Result<Slots, Helpe
         let index =
             spec.params.iter().position(|param| param.name == name).ok_or_else(|| unknown_option(spec, &name))?;
         if slots[index].is_some() {
-            return Err(HelperError::new("given_twice", format!("`{}`: `{name}` is given twice", spec.name))
+            return Err(HelperError::new("given_twice", format!("`{name}` of `{}` is given twice", spec.name))
                 .hint("give it by position or by name, not both"));
         }
         slots[index] = Some(Input::Json(value));
@@ -121,7 +121,7 @@ pub(crate) fn resolve(spec: &Spec, mut given: Vec<Input>) -> Result<Slots, Helpe
             let value = record.remove(field.as_ref()).ok_or_else(|| {
                 HelperError::new(
                     "wrong_type",
-                    format!("`{}`: the record given for `{}` has no field `{field}`", spec.name, param.name),
+                    format!("the record given for `{}` of `{}` has no field `{field}`", param.name, spec.name),
                 )
                 .hint(format!("give the {} itself, or a record that has it", param.name))
             })?;
@@ -155,7 +155,7 @@ fn take_named(spec: &Spec, given: &mut Vec<Input>) -> Result<Map<String, Value>,
             if may_have_fields(param, record) {
                 return Err(HelperError::new(
                     "ambiguous",
-                    format!("`{}`: the record could be `{}` itself or named arguments", spec.name, param.name),
+                    format!("the record could be `{}` of `{}` itself, or named arguments", param.name, spec.name),
                 )
                 .hint(
                     "add #{} as a last argument if it is the record itself; otherwise give the arguments by position",

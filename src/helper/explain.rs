@@ -48,31 +48,35 @@ fn wrong(spec: &Spec, param: &Param, given: Option<&Input>, detail: &str) -> Hel
     let (name, schema) = (&param.name, param.schema.as_ref());
     if param.secret {
         let wants = schema.and_then(wants).unwrap_or_else(|| "another type".to_owned());
-        return HelperError::new("wrong_type", format!("`{}`: `{name}` wants {wants}", spec.name)).hint(usage(spec));
+        return HelperError::new("wrong_type", format!("`{name}` of `{}` wants {wants}", spec.name)).hint(usage(spec));
     }
     let found = match (schema, given) {
         (Some(schema), Some(Input::Json(value))) => mismatch(schema, value, name),
-        (Some(schema), Some(other)) => {
-            wants(schema).map(|wants| format!("`{name}` wants {wants}, got {}", describe(other)))
-        }
+        (Some(schema), Some(other)) => wants(schema).map(|wants| (name.to_string(), wants, describe(other))),
         _ => None,
     };
     let out_of_range = detail.starts_with("invalid value") || detail.starts_with("unknown variant");
     let kind = if out_of_range { "out_of_range" } else { "wrong_type" };
-    // What fits its schema and is refused all the same has a rule of its own, and words for it.
-    let ours = detail.starts_with("wants ") || detail.starts_with("does not take ");
-    let message = found.unwrap_or_else(|| format!("`{name}`{} {detail}", if ours { "" } else { ":" }));
-    HelperError::new(kind, format!("`{}`: {message}", spec.name)).hint(usage(spec))
+    // No colon behind a name: to the redactor `token: …` is a secret being told.
+    let message = match found {
+        Some((path, wants, given)) => format!("`{path}` of `{}` wants {wants}, got {given}", spec.name),
+        None if detail.starts_with("wants ") || detail.starts_with("does not ") => {
+            format!("`{name}` of `{}` {detail}", spec.name)
+        }
+        // What fits its schema and is refused all the same has a rule of its own, and words for it.
+        None => format!("`{name}` of `{}` does not fit: {detail}", spec.name),
+    };
+    HelperError::new(kind, message).hint(usage(spec))
 }
 
-/// The first place where a value is not what a schema wants, as a sentence.
-fn mismatch(schema: &Value, value: &Value, path: &str) -> Option<String> {
+/// The first place where a value is not what a schema wants: its path, what is wanted, what was given.
+fn mismatch(schema: &Value, value: &Value, path: &str) -> Option<(String, String, String)> {
     let Value::Object(fields) = schema else { return None };
     if let (Some(Value::Object(properties)), Value::Object(record)) = (fields.get("properties"), value) {
         let required = fields.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         for name in required {
             if !record.contains_key(name) {
-                return Some(format!("`{path}` wants a field `{name}`"));
+                return Some((path.to_owned(), format!("a field `{name}`"), "a record without it".to_owned()));
             }
         }
         let inner =
@@ -85,7 +89,7 @@ fn mismatch(schema: &Value, value: &Value, path: &str) -> Option<String> {
     if fits(fields, value) {
         return None;
     }
-    wants(schema).map(|wants| format!("`{path}` wants {wants}, got {}", describe_value(value)))
+    wants(schema).map(|wants| (path.to_owned(), wants, describe_value(value)))
 }
 
 /// Whether a value is of the type and in the range that a schema names. Where a schema says more, it fits.

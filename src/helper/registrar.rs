@@ -251,7 +251,7 @@ impl<S: Send + Sync + 'static, E: 'static> Helper<'_, S, E> {
                 if let Some(input) = slots.take(index) {
                     let shown = super::explain::describe(&input);
                     let super::Input::Json(value) = input else {
-                        let message = format!("`{}`: `{}` does not take {shown}", spec.name, param.name);
+                        let message = format!("`{}` of `{}` does not take {shown}", param.name, spec.name);
                         return Err(HelperError::new("wrong_type", message));
                     };
                     record.insert(param.name.to_string(), value);

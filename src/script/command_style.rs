@@ -64,7 +64,8 @@ fn arguments(
     rest_at: usize,
     spans: &mut Vec<std::ops::Range<usize>>,
 ) -> Result<Arguments, HelperError> {
-    let words = words(rest).map_err(|error| HelperError::new("syntax", format!("`{}`: {error}", spec.name)))?;
+    let words =
+        words(rest).map_err(|error| HelperError::new("syntax", format!("{error} in this call of `{}`", spec.name)))?;
     let mut args = Arguments { positional: Vec::new(), named: Map::new() };
     let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
@@ -96,7 +97,7 @@ fn arguments(
             }
             None => {
                 let next = words.next().ok_or_else(|| {
-                    HelperError::new("missing_argument", format!("`{}`: `--{name}` wants a value", spec.name))
+                    HelperError::new("missing_argument", format!("`--{name}` of `{}` wants a value", spec.name))
                         .hint(format!("write {} --{name} VALUE", spec.name))
                 })?;
                 (next.text, next.at..next.end)
@@ -106,7 +107,7 @@ fn arguments(
             spans.push(rest_at + value.1.start..rest_at + value.1.end);
         }
         if args.named.insert(name.clone(), read(param, &value.0)).is_some() {
-            return Err(HelperError::new("given_twice", format!("`{}`: `--{name}` is given twice", spec.name)));
+            return Err(HelperError::new("given_twice", format!("`--{name}` of `{}` is given twice", spec.name)));
         }
     }
     Ok(args)

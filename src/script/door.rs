@@ -111,7 +111,7 @@ fn admit(
     let redactor = run.setting.recorder.redactor();
     let recorded: Args = args.iter().map(|(name, text)| (name.clone(), redactor.text(text).into_string())).collect();
     if serde_json::to_string(&recorded).map_or(usize::MAX, |json| json.len()) > MAX_ARGUMENT_BYTES {
-        let because = format!("`{}`: the arguments are larger than an event may be", spec.name);
+        let because = format!("the arguments of `{}` are larger than an event may be", spec.name);
         let digest = |text: &String| format!("{} ({} bytes)", Hash::of(text.as_bytes()), text.len());
         let digests = recorded.iter().map(|(name, text)| (name.clone(), digest(text))).collect();
         return Err(call.refuse(digests, "limits", because));

@@ -117,7 +117,7 @@ impl Stage {
         let value = value::to_json(&arg, &self.orders);
         value
             .map(Input::Json)
-            .map_err(|big| HelperError::new("wrong_type", format!("`{helper}`: the argument is {big}")))
+            .map_err(|big| HelperError::new("wrong_type", format!("an argument of `{helper}` is {big}")))
     }
 
     fn callback(

@@ -129,7 +129,9 @@ async fn called_from_outside_of_the_language() {
     assert_eq!(shell.call("errors", json!({"limit": 1})).await.value::<Value>(), json!([1]));
     shell.call("cancel", json!({"id": {"id": "r1"}})).await.value::<Value>();
     assert!(shell.call("cansel", json!({})).await.fails().contains("did you mean `cancel`?"));
-    assert!(shell.call("each", json!({"items": [1], "f": "x"})).await.fails().contains("`f` wants a function"));
+    assert!(
+        shell.call("each", json!({"items": [1], "f": "x"})).await.fails().contains("`f` of `each` wants a function")
+    );
     shell.call("login", json!({"user": "ada", "password": "hunter2"})).await.value::<Value>();
     let _ = shell.call("login", json!({"user": "ada", "pasword": "hunter2"})).await.fails();
     let _ = shell.call("lgoin", json!({"user": "ada", "password": "hunter2"})).await.fails();

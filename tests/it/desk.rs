@@ -55,6 +55,15 @@ pub(crate) fn shell(log: &Log) -> Shell<Desk> {
     Shell::new(Desk::new(log))
 }
 
+/// Waits until something is so.
+pub(crate) async fn until(so: impl Fn() -> bool) {
+    let started = std::time::Instant::now();
+    while !so() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not come to be");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// Event types, with what matters most of each.
 pub(crate) fn words(events: &[Event]) -> Vec<String> {
     let word = |event: &Event| {

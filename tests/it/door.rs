@@ -329,6 +329,30 @@ async fn secrets_asked_for_are_masked() {
     assert!(shell.events().await.iter().all(|event| !event.text().contains("hunter2")));
 }
 
+/// The names of helpers are no secrets, whatever they are called: their messages can be read, also in the record.
+#[tokio::test]
+async fn names_that_mean_secrets_hide_nothing() {
+    let log = Log::default();
+    let shell = shell(&log).helpers(|helpers| {
+        helpers
+            .read("rotate_token", "Fails.")
+            .param("password_id", "Which.")
+            .run(async |_: admin_shell::Cx<Desk>, _: u8| Err::<(), _>(anyhow::anyhow!("everything is locked")));
+    });
+    let shell = TestShell::of(shell).await;
+    for (code, message) in [
+        ("rotate_token(1)", "`rotate_token` failed: everything is locked"),
+        ("rotate_token(300)", "`password_id` of `rotate_token` wants an integer from 0 to 255, got 300"),
+        ("rotate_token()", "`rotate_token` wants `password_id`"),
+        ("rotate_token(1, 2)", "`rotate_token` takes 1 argument, got 2"),
+        ("rotate_token(1, #{password_id: 2})", "`password_id` of `rotate_token` is given twice"),
+    ] {
+        assert!(shell.run(code).await.fails().contains(message), "{code}");
+        let end: CommandEnd = shell.events().await.last().and_then(admin_shell::Event::decode).expect("an end");
+        assert_eq!(end.error.expect("an error").message, message);
+    }
+}
+
 #[tokio::test]
 async fn helpers_that_are_not_right_do_not_open() {
     async fn opens(shell: admin_shell::Shell<Desk>) -> String {

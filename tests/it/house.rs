@@ -10,7 +10,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("console", &[]),
     ("spec", &[]),
     ("redact", &["event"]),
-    ("policy", &["spec", "event"]),
+    ("policy", &["console", "spec", "event"]),
     ("helper", &["policy", "spec", "event", "redact"]),
     ("journal", &["event"]),
     ("recorder", &["redact", "journal", "event"]),

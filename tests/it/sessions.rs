@@ -10,7 +10,7 @@ use admin_shell::{
 };
 use serde_json::Value;
 
-use super::desk::{Log, desk, shell, words};
+use super::desk::{Log, desk, shell, until, words};
 
 struct Silent;
 
@@ -151,21 +151,19 @@ async fn tasks_share_a_session() {
 #[tokio::test]
 async fn a_dropped_future_interrupts() {
     let (shell, log) = desk().await;
-    let dropped = tokio::time::timeout(
-        Duration::from_millis(50),
-        shell.session().execute("note(\"x\"); wait(100); note(\"y\")", Silent),
-    )
-    .await;
-    assert!(dropped.is_err());
+    tokio::select! {
+        _ = shell.session().execute("note(\"x\"); wait(100); note(\"y\")", Silent) => panic!("it waits"),
+        () = until(|| !log.all().is_empty()) => {}
+    }
     // One that waits for its turn is given up as well, and is not recorded.
     let session = shell.session().clone();
-    let busy = tokio::spawn(async move { session.execute("wait(0.2)", Silent).await });
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let busy = tokio::spawn(async move { session.execute("note(\"busy\"); wait(0.5)", Silent).await });
+    until(|| log.all().len() == 2).await;
     let waiting = tokio::time::timeout(Duration::from_millis(20), shell.session().execute("note(\"z\")", Silent)).await;
     assert!(waiting.is_err());
     busy.await.expect("no panic").expect("the session is open");
     assert_eq!(shell.run("1 + 1").await.value::<i64>(), 2);
-    assert_eq!(log.all(), ["note x"]);
+    assert_eq!(log.all(), ["note x", "note busy"]);
     let expected = [
         "session_start",
         "command_start",
@@ -173,6 +171,8 @@ async fn a_dropped_future_interrupts() {
         "call_end note ok",
         "command_end cancelled",
         "command_start",
+        "call_start note run",
+        "call_end note ok",
         "command_end ok",
         "command_start",
         "command_end ok",
@@ -185,7 +185,7 @@ async fn it_ends_once_and_takes_nothing_after() {
     let (shell, log) = desk().await;
     let running = shell.session().clone();
     let running = tokio::spawn(async move { running.execute("note(\"x\"); wait(100)", Silent).await });
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until(|| !log.all().is_empty()).await;
     let started = Instant::now();
     let ends = (0..3).map(|n| {
         let session: Session = shell.session().clone();
@@ -206,13 +206,14 @@ async fn it_ends_once_and_takes_nothing_after() {
 /// Somebody is asked, and the session ends meanwhile: a late yes runs nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_yes_runs_nothing() {
-    struct Late(std::sync::mpsc::Receiver<()>);
+    struct Late(std::sync::Arc<std::sync::atomic::AtomicBool>, std::sync::mpsc::Receiver<()>);
 
     impl Console for Late {
         fn print(&mut self, _: &str) {}
 
         fn ask(&mut self, _: &Question) -> Option<String> {
-            let _ = self.0.recv();
+            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            let _ = self.1.recv();
             Some("too late".to_owned())
         }
 
@@ -225,9 +226,11 @@ async fn a_late_yes_runs_nothing() {
 
     let (shell, log) = desk().await;
     let (answer, late) = std::sync::mpsc::channel();
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let late = Late(std::sync::Arc::clone(&asked), late);
     let asking = shell.session().clone();
-    let asking = tokio::spawn(async move { asking.execute("cancel(\"r1\")", Late(late)).await });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let asking = tokio::spawn(async move { asking.execute("cancel(\"r1\")", late).await });
+    until(|| asked.load(std::sync::atomic::Ordering::Relaxed)).await;
     shell.close().await;
     answer.send(()).expect("it waits");
     assert_ne!(asking.await.expect("no panic").expect("it was taken").status, Status::Ok);

@@ -32,7 +32,7 @@ async fn sees_what_a_person_sees_and_what_the_record_holds() {
     assert_eq!(ran.status, Status::Error);
     assert_eq!(
         ran.fails(),
-        "error: `count`: `to` wants an integer from 0 to 255, got 300
+        "error: `to` of `count` wants an integer from 0 to 255, got 300
  --> repl:2:1:1
   |
 1 | count(300)
