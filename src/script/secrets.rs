@@ -237,7 +237,7 @@ fn tokens(engine: &Engine, text: &str) -> (Vec<Placed>, Vec<Range<usize>>, usize
     stream.state.include_comments = true;
     let (mut tokens, mut comments) = (Vec::new(), Vec::new());
     let mut readable = text.len();
-    while let Some((token, position)) = stream.next() {
+    for (token, position) in stream {
         let at = byte(position);
         match token {
             Token::Comment(comment) => comments.push(at..text.len().min(at + comment.len())),
