@@ -202,7 +202,7 @@ impl Search<'_> {
         // A secret without quotes is one word that nothing else speaks of.
         let is_bare_word = tokens.len() == 1 && unquoted(first);
         if is_bare_word || tokens.iter().any(|(token, _)| is_literal(token)) {
-            vec![start..range.end]
+            std::iter::once(start..range.end).collect()
         } else {
             Vec::new()
         }
@@ -237,7 +237,7 @@ fn tokens(engine: &Engine, text: &str) -> (Vec<Placed>, Vec<Range<usize>>, usize
     stream.state.include_comments = true;
     let (mut tokens, mut comments) = (Vec::new(), Vec::new());
     let mut readable = text.len();
-    while let Some((token, position)) = stream.next() {
+    for (token, position) in stream {
         let at = byte(position);
         match token {
             Token::Comment(comment) => comments.push(at..text.len().min(at + comment.len())),
@@ -268,7 +268,7 @@ fn literals(tokens: &[Placed], from: usize, end: usize, ends: impl Fn(&Token) ->
     let in_a_row = matches!(rest.first(), Some((token, _)) if is_operand(token));
     if in_a_row {
         let stop = rest.get(upto).map_or(end, |(_, at)| *at);
-        return vec![rest[0].1..stop];
+        return std::iter::once(rest[0].1..stop).collect();
     }
     let spans =
         rest[..upto].iter().enumerate().filter(|(_, (token, _))| is_literal(token) && !matches!(token, Token::EOF));

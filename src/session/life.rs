@@ -103,7 +103,7 @@ impl Session {
         match hook {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => {
-                tracing::warn!(error = format!("{error:#}"), "the hook at the end of the session failed")
+                tracing::warn!(error = format!("{error:#}"), "the hook at the end of the session failed");
             }
             Ok(Err(_)) => tracing::warn!("the hook at the end of the session panicked"),
             Err(_) => tracing::warn!("the hook at the end of the session did not end within {HOOK_PATIENCE:?}"),

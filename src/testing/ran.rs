@@ -30,7 +30,6 @@ impl Ran {
     ///
     /// # Panics
     /// When it failed, or its value is no `T`.
-    #[must_use]
     #[track_caller]
     pub fn value<T: DeserializeOwned>(self) -> T {
         if let Some(failure) = self.failure() {
@@ -44,7 +43,6 @@ impl Ran {
     ///
     /// # Panics
     /// When it succeeded.
-    #[must_use]
     #[track_caller]
     pub fn fails(self) -> String {
         self.failure().unwrap_or_else(|| panic!("the command did not fail, its value is {}", self.outcome.value))

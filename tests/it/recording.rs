@@ -214,9 +214,9 @@ async fn an_unknown_commit_is_looked_up() {
         ] {
             let faults = Faults::new();
             if stored {
-                faults.unknown_stored_at(kind.clone())
+                faults.unknown_stored_at(kind.clone());
             } else {
-                faults.unknown_lost_at(kind.clone())
+                faults.unknown_lost_at(kind.clone());
             }
             let log = Log::default();
             let shell = TestShell::with_faults(shell(&log), &faults).await;
