@@ -53,7 +53,8 @@ pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) 
         spans.clear();
     } else if args.is_err() {
         // What could not be read may be the secret.
-        spans = vec![rest_at..text.len()];
+        spans.clear();
+        spans.push(rest_at..text.len());
     }
     Some(CommandLine { helper: name.to_owned(), args, at: name_at, secret_spans: spans })
 }

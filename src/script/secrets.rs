@@ -202,7 +202,7 @@ impl Search<'_> {
         // A secret without quotes is one word that nothing else speaks of.
         let is_bare_word = tokens.len() == 1 && unquoted(first);
         if is_bare_word || tokens.iter().any(|(token, _)| is_literal(token)) {
-            vec![start..range.end]
+            std::iter::once(start..range.end).collect()
         } else {
             Vec::new()
         }
@@ -268,7 +268,7 @@ fn literals(tokens: &[Placed], from: usize, end: usize, ends: impl Fn(&Token) ->
     let in_a_row = matches!(rest.first(), Some((token, _)) if is_operand(token));
     if in_a_row {
         let stop = rest.get(upto).map_or(end, |(_, at)| *at);
-        return vec![rest[0].1..stop];
+        return std::iter::once(rest[0].1..stop).collect();
     }
     let spans =
         rest[..upto].iter().enumerate().filter(|(_, (token, _))| is_literal(token) && !matches!(token, Token::EOF));
