@@ -14,6 +14,7 @@
 //! Bodies hold no floats; integers beyond ±(2^53−1) are strings. Unknown types and fields are kept.
 
 mod body;
+mod canonical;
 mod hash;
 mod id;
 mod rule;

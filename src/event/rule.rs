@@ -148,7 +148,8 @@ pub(crate) fn find_unsafe_number(fields: &Map<String, Value>) -> Option<&str> {
     fields.iter().find(|(_, value)| !safe(value)).map(|(name, _)| name.as_str())
 }
 
-fn is_safe(number: &serde_json::Number) -> bool {
+/// Whether a number is an integer that every reader of JSON holds exactly.
+pub(super) fn is_safe(number: &serde_json::Number) -> bool {
     number.as_i64().map(i64::unsigned_abs).or(number.as_u64()).is_some_and(|n| n <= MAX_SAFE_INTEGER)
 }
 

@@ -1,6 +1,9 @@
 //! Drafts, sealing and parsing: the only place where an [`Event`] comes into being.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -9,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Hash, Invalid, JournalId, StreamId,
+    canonical::{canonical, write_string, write_value},
     rule::{
         MAX_EVENT_BYTES, check_body, check_component_name, check_sealed_timestamp, find_unsafe_number, normalise,
         shorten_long_fields,
@@ -96,7 +100,8 @@ pub struct Draft {
     event_id: Uuid,
     kind: EventKind,
     timestamp: Timestamp,
-    body: Map<String, Value>,
+    /// An object. Shared with the event that it becomes.
+    body: Arc<Value>,
 }
 
 impl Draft {
@@ -107,7 +112,7 @@ impl Draft {
         if kind == EventKind::SessionStart {
             shorten_long_fields(&mut body);
         }
-        Self { event_id: Uuid::now_v7(), kind, timestamp, body }
+        Self { event_id: Uuid::now_v7(), kind, timestamp, body: Arc::new(Value::Object(body)) }
     }
 
     /// The event's id, known before it is stored, so that a commit whose outcome is unknown can be looked up.
@@ -127,6 +132,10 @@ impl Draft {
     pub fn timestamp(&self) -> Timestamp {
         self.timestamp
     }
+
+    fn fields(&self) -> &Map<String, Value> {
+        self.body.as_object().expect("a draft's body is an object")
+    }
 }
 
 /// A place in a stream: what a draft lacks to become an event.
@@ -144,21 +153,6 @@ pub struct Place<'a> {
     pub prev: Option<Hash>,
 }
 
-/// The envelope without `hash`, which is over these bytes.
-#[derive(Serialize)]
-struct Envelope {
-    event_version: String,
-    event_id: String,
-    event_type: EventKind,
-    session_id: StreamId,
-    journal_id: JournalId,
-    component_name: String,
-    seq: u64,
-    prev: Option<Hash>,
-    timestamp: String,
-    body: Value,
-}
-
 /// An immutable record: valid, redacted and sealed by construction. Cheap to clone.
 #[derive(Clone)]
 pub struct Event(Arc<Sealed>);
@@ -173,7 +167,7 @@ struct Sealed {
     seq: u64,
     prev: Option<Hash>,
     timestamp: Timestamp,
-    body: Value,
+    body: Arc<Value>,
     hash: Hash,
 }
 
@@ -184,39 +178,46 @@ impl Event {
     /// When the canonical form would pass 256 KiB, or a field breaks a rule: what could not be read back is not sealed.
     pub(crate) fn seal(draft: &Draft, place: &Place<'_>) -> Result<Self, Invalid> {
         check_component_name(place.component)?;
-        check_body(&draft.kind, &draft.body)?;
+        check_body(&draft.kind, draft.fields())?;
         check_place(&draft.kind, place.stream, place.journal, place.seq, place.prev.as_ref())?;
         let timestamp =
             Timestamp::from_microsecond(draft.timestamp.as_microsecond()).expect("truncation stays in range");
-        let envelope = Envelope {
-            event_version: VERSION.to_owned(),
-            event_id: draft.event_id.to_string(),
-            event_type: draft.kind.clone(),
-            session_id: place.stream.clone(),
-            journal_id: place.journal.clone(),
-            component_name: place.component.to_owned(),
-            seq: place.seq,
-            prev: place.prev,
-            timestamp: format!("{timestamp:.6}"),
-            body: Value::Object(draft.body.clone()),
+        let mut text = String::with_capacity(1_024);
+        let member = |text: &mut String, before: &str, value: &str| {
+            text.push_str(before);
+            write_string(text, value);
         };
-        let bare = canonical(&envelope)?;
-        let hash = Hash::of(bare.as_bytes());
-        // `hash` stands before `journal_id`, and after that no value holds this text: `body`, which might, comes first.
-        let place_of_hash = bare.rfind("\"journal_id\":").expect("every envelope has it");
-        let text = [&bare[..place_of_hash], &member(&hash), &bare[place_of_hash..]].concat();
+        // The members in canonical order. `hash` stands before `journal_id`, and is over all the others.
+        text.push_str("{\"body\":");
+        write_value(&mut text, &draft.body)?;
+        member(&mut text, ",\"component_name\":", place.component);
+        member(&mut text, ",\"event_id\":", draft.event_id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        member(&mut text, ",\"event_type\":", draft.kind.as_str());
+        member(&mut text, ",\"event_version\":", VERSION);
+        text.push(',');
+        let place_of_hash = text.len();
+        member(&mut text, "\"journal_id\":", place.journal.as_str());
+        match &place.prev {
+            Some(prev) => member(&mut text, ",\"prev\":", &prev.to_string()),
+            None => text.push_str(",\"prev\":null"),
+        }
+        write!(text, ",\"seq\":{}", place.seq).expect("a string takes everything");
+        member(&mut text, ",\"session_id\":", place.stream.as_str());
+        write!(text, ",\"timestamp\":\"{timestamp:.6}\"}}").expect("a string takes everything");
+        let hash = Hash::of(text.as_bytes());
+        text.insert_str(place_of_hash, &hash_member(&hash));
         check_size(&text)?;
         Ok(Self(Arc::new(Sealed {
             text: text.into(),
             event_id: draft.event_id,
-            kind: envelope.event_type,
-            stream: envelope.session_id,
-            journal: envelope.journal_id,
-            component: envelope.component_name.into(),
+            kind: draft.kind.clone(),
+            stream: place.stream.clone(),
+            journal: place.journal.clone(),
+            component: place.component.into(),
             seq: place.seq,
             prev: place.prev,
             timestamp,
-            body: envelope.body,
+            body: Arc::clone(&draft.body),
             hash,
         })))
     }
@@ -240,7 +241,7 @@ impl Event {
         let hash: Hash = hash.as_str().unwrap_or_default().parse()?;
         // The canonical form is made once, without `hash`: the text is canonical when it is that and `hash`, in order.
         let bare = canonical(&fields)?;
-        if !is_sorted || !is_with_member(text, &bare, &member(&hash)) {
+        if !is_sorted || !is_with_member(text, &bare, &hash_member(&hash)) {
             return Err(Invalid::new("event", "must be in RFC 8785 canonical form"));
         }
         if Hash::of(bare.as_bytes()) != hash {
@@ -279,7 +280,7 @@ impl Event {
             seq,
             prev,
             timestamp,
-            body: Value::Object(body),
+            body: Arc::new(Value::Object(body)),
             hash,
         })))
     }
@@ -353,7 +354,7 @@ impl Event {
     /// The body as one of the typed bodies; `None` when it has another shape.
     #[must_use]
     pub fn decode<T: DeserializeOwned>(&self) -> Option<T> {
-        T::deserialize(&self.0.body).ok()
+        T::deserialize(&*self.0.body).ok()
     }
 }
 
@@ -371,12 +372,8 @@ impl PartialEq for Event {
 
 impl Eq for Event {}
 
-fn canonical(value: &impl Serialize) -> Result<String, Invalid> {
-    serde_json_canonicalizer::to_string(value).map_err(|error| Invalid::new("event", error.to_string()))
-}
-
 /// The member `hash` with the comma after it: it is never the last one.
-fn member(hash: &Hash) -> String {
+fn hash_member(hash: &Hash) -> String {
     format!("\"hash\":\"{hash}\",")
 }
 
@@ -471,7 +468,7 @@ mod tests {
     fn any_other_form_of_it_is_refused() {
         let event = sealed(json!({ "input": "ps()" }));
         let text = event.text();
-        let member = member(&event.hash());
+        let member = hash_member(&event.hash());
         let bare = text.replace(&member, "");
         for (what, other) in [
             ("hash first", format!("{{{member}{}", &bare[1..])),
