@@ -189,6 +189,7 @@ fn explain(error: figment::Error) -> anyhow::Error {
     let place = error.metadata.as_ref().map(|layer| match &layer.source {
         // Whole: figment itself shows files relative to the working directory.
         Some(figment::Source::File(path)) => format!(" ({})", path.display()),
+        Some(figment::Source::Code(_)) => " (command line)".to_owned(),
         Some(source) => format!(" ({source})"),
         None => format!(" ({})", layer.name),
     });

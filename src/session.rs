@@ -436,6 +436,9 @@ impl Session {
                 let allows_command_style = source.allows_command_style();
                 let command = if allows_command_style && fault.is_none() { self.command_style(&text) } else { None };
                 let shown = self.redact(&text, command.as_ref().map(|command| command.secret_spans.clone()));
+                // An error may quote what the record masks.
+                let redactor = self.0.setting.recorder.redactor();
+                input::masked_parts(&text, &shown).into_iter().for_each(|secret| redactor.remember(secret));
                 let name = source.name.clone();
                 let job = match (fault, command) {
                     (Some(failure), _) => Err(failure),

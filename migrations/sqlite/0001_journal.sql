@@ -4,6 +4,8 @@
 -- `observations`, `rollups`, the counters in `streams`), which a rebuild makes anew. Presence, receipts, cursors and
 -- conflicts belong to neither: they are facts of their own and a rebuild leaves them alone.
 --
+-- Tables are STRICT: a value of another type is refused by SQLite itself, whoever writes.
+--
 -- Times are microseconds since 1970: `…_us` by the writer's clock, `recorded_us` and `heard_us` by ours.
 
 -- One row about the journal itself.
@@ -18,7 +20,7 @@ CREATE TABLE journal (
     checkpoint_link BLOB,
     -- Commands up to this position are in `command_text`; the rest is searched row by row until it is indexed.
     text_position INTEGER NOT NULL DEFAULT 0
-);
+) STRICT;
 
 -- One row a chain: a session's, or a journal's own. Narrow, because every commit rewrites it. Rows outlive pruning, so
 -- that an event delivered twice is known as a duplicate for ever.
@@ -46,7 +48,7 @@ CREATE TABLE streams (
     -- The command that runs, and the position of its start: its end finds its row without an index.
     running INTEGER,
     running_position INTEGER
-);
+) STRICT;
 
 -- The events. The row number is the position; `link` chains positions: SHA-256(link before, position, event_id, hash).
 -- `text` is the canonical form, verbatim; null when pruned or scrubbed. `residue` is what a scrubbed event leaves for
@@ -63,7 +65,7 @@ CREATE TABLE events (
     link BLOB NOT NULL,
     residue TEXT,
     text TEXT
-);
+) STRICT;
 CREATE UNIQUE INDEX events_by_id ON events (event_id);
 CREATE UNIQUE INDEX events_by_seq ON events (stream, seq);
 CREATE INDEX events_without_text ON events (position) WHERE text IS NULL;
@@ -103,7 +105,7 @@ CREATE TABLE sessions (
     working_directory TEXT,
     reason TEXT,
     metadata TEXT
-);
+) STRICT;
 -- One index a filter, each ordered as lists are.
 CREATE INDEX sessions_by_start ON sessions (order_us, session_id);
 CREATE INDEX sessions_by_component ON sessions (component, order_us, session_id);
@@ -124,7 +126,7 @@ CREATE TABLE commands (
     status TEXT,
     duration_us INTEGER,
     error TEXT
-);
+) STRICT;
 CREATE INDEX commands_failed ON commands (position) WHERE status IS NOT NULL AND status <> 'ok';
 
 -- Finds any part of an input that is three characters long or longer. Filled behind the commits, see `text_position`.
@@ -138,7 +140,7 @@ CREATE TABLE observations (
     about TEXT NOT NULL,
     what TEXT NOT NULL,
     time_us INTEGER NOT NULL
-);
+) STRICT;
 CREATE INDEX observations_by_session ON observations (about, position);
 
 -- Totals per day (of the session's start, UTC, days since 1970) and component, kept by the difference that each event
@@ -157,7 +159,7 @@ CREATE TABLE rollups (
     writes INTEGER NOT NULL,
     destroys INTEGER NOT NULL,
     PRIMARY KEY (day, component)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 
 -- The part of the rollups that pruned sessions made. A rebuild starts from it.
 CREATE TABLE rollups_base (
@@ -173,7 +175,7 @@ CREATE TABLE rollups_base (
     writes INTEGER NOT NULL,
     destroys INTEGER NOT NULL,
     PRIMARY KEY (day, component)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 
 -- Events that contradict what is stored: kept aside, verbatim, once each.
 CREATE TABLE conflicts (
@@ -184,7 +186,7 @@ CREATE TABLE conflicts (
     recorded_us INTEGER NOT NULL,
     reason TEXT NOT NULL,
     text TEXT NOT NULL
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 CREATE INDEX conflicts_by_stream ON conflicts (stream, seq);
 
 -- Who was heard from when, live. No part of the record.
@@ -194,7 +196,7 @@ CREATE TABLE presence (
     heard_us INTEGER NOT NULL,
     lease_us INTEGER NOT NULL,
     detail TEXT
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 CREATE INDEX presence_by_time ON presence (heard_us);
 
 -- How far each sink has got, for each component it takes.
@@ -204,7 +206,7 @@ CREATE TABLE cursors (
     position INTEGER NOT NULL,
     changed_us INTEGER NOT NULL,
     PRIMARY KEY (sink, component)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 
 -- A tracker's word that it holds our events up to a position: the journal's anchor outside itself.
 CREATE TABLE receipts (
@@ -215,7 +217,7 @@ CREATE TABLE receipts (
     tracker_link TEXT,
     received_us INTEGER NOT NULL,
     PRIMARY KEY (tracker, position)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 
 -- Events that a sink refused: kept, counted as undelivered, and tried again when asked to.
 CREATE TABLE buried (
@@ -225,4 +227,4 @@ CREATE TABLE buried (
     reason TEXT NOT NULL,
     buried_us INTEGER NOT NULL,
     PRIMARY KEY (sink, position)
-) WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;

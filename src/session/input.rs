@@ -113,6 +113,29 @@ pub(super) fn start(
     (start, Err(failure))
 }
 
+/// What stood where masks stand now. Between two masks with nothing else between them nothing can be told apart.
+pub(super) fn masked_parts<'t>(text: &'t str, shown: &str) -> Vec<&'t str> {
+    /// Shorter ones are ordinary words too often.
+    const SHORTEST: usize = 6;
+    let parts: Vec<&str> = shown.split(MASK).collect();
+    let Some(mut rest) = text.strip_prefix(parts[0]) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (index, part) in parts.iter().enumerate().skip(1) {
+        let end = match index + 1 == parts.len() {
+            true => rest.strip_suffix(part).map(str::len),
+            false if part.is_empty() => None,
+            false => rest.find(part),
+        };
+        let Some(end) = end else { break };
+        let secret = rest[..end].trim_matches(['"', '\'', '`']);
+        if secret.len() >= SHORTEST && secret != MASK && !secret.contains(char::is_whitespace) {
+            found.push(secret);
+        }
+        rest = &rest[end + part.len()..];
+    }
+    found
+}
+
 /// Named arguments as they are recorded.
 pub(super) fn masked_args(spec: Option<&Spec>, args: &Map<String, Value>) -> String {
     // A mistyped name may hold the secret, and of an unknown helper nothing is known.

@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::channel,
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -112,6 +112,11 @@ impl<S: AdminShell> Shell<S> {
         })?;
         let redactor = Redactor::new(self.shell.redact());
         let info = Arc::new(session_info::<S>(who, &settings));
+        // Hooks print nowhere: there is no command that they belong to.
+        let (line, _) = channel();
+        let call = CallCx { info: Arc::clone(&info), line, cancelled: CancellationToken::new() };
+        let cx = Cx::new(Arc::clone(&self.shell), call);
+        let adapters = adapter_names(&cx).await;
         // The lock comes before the start event: whoever finds the event finds the lock.
         let live = LiveSession::begin(&settings.database, &info.session_id);
         let recorder = Arc::new(Recorder::new(
@@ -119,7 +124,7 @@ impl<S: AdminShell> Shell<S> {
             Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() },
             settings.database.clone(),
             self.opener(settings.database.clone()),
-            &start::<S>(&info)?,
+            &start::<S>(&info, adapters)?,
             info.since,
         ));
         let runtime = tokio::runtime::Handle::current();
@@ -151,9 +156,6 @@ impl<S: AdminShell> Shell<S> {
             self.scripts.clone(),
             redactor,
         )?;
-        // Hooks print nowhere: there is no command that they belong to.
-        let (line, _) = channel();
-        let cx = Cx::new(Arc::clone(&self.shell), CallCx { info, line, cancelled: CancellationToken::new() });
         // Last: what fails or panics before has recorded nothing yet.
         let begun = tokio::spawn(begin(Arc::clone(&recorder), settings.database.clone(), observer));
         let leaving = Leaving::new(begun);
@@ -225,7 +227,7 @@ pub(crate) async fn record_failed_start<S: AdminShell>(settings: &Settings, reas
     let info = session_info::<S>(Actor::current(), settings);
     let stream = Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() };
     let (path, since) = (settings.database.clone(), info.since);
-    let Ok(start) = start::<S>(&info) else { return };
+    let Ok(start) = start::<S>(&info, Vec::new()) else { return };
     let recorder = Recorder::new(Redactor::default(), stream, path.clone(), opener(path), &start, since);
     let end = SessionEnd { reason, exit_code: 1, duration_us: 0, commands: 0, failed_commands: 0 };
     if let Err(because) = recorder.outcome(EventKind::SessionEnd, &end).await {
@@ -247,7 +249,15 @@ fn session_info<S: AdminShell>(actor: Actor, settings: &Settings) -> SessionInfo
     }
 }
 
-fn start<S: AdminShell>(info: &SessionInfo) -> std::result::Result<SessionStart, Invalid> {
+/// The names of what the component is connected to, as far as it says at once: the prompt does not wait for a network.
+async fn adapter_names<S: AdminShell>(cx: &Cx<S>) -> Vec<String> {
+    const PATIENCE: Duration = Duration::from_millis(5);
+    let asked = tokio::time::timeout(PATIENCE, AssertUnwindSafe(S::adapters(cx)).catch_unwind()).await;
+    let adapters = asked.ok().and_then(|said| said.ok()).unwrap_or_default();
+    adapters.into_iter().map(|adapter| adapter.name).collect()
+}
+
+fn start<S: AdminShell>(info: &SessionInfo, adapters: Vec<String>) -> std::result::Result<SessionStart, Invalid> {
     let Actor { user, facts } = info.actor.clone();
     let shell_type = std::any::type_name::<S>().rsplit("::").next().unwrap_or(S::COMPONENT);
     let start = SessionStart {
@@ -264,7 +274,11 @@ fn start<S: AdminShell>(info: &SessionInfo) -> std::result::Result<SessionStart,
         boot_id: identity::boot_id(),
         environment: identity::environment(),
         reason: info.reason.clone(),
-        metadata: Map::new(),
+        metadata: if adapters.is_empty() {
+            Map::new()
+        } else {
+            Map::from_iter([("adapters".to_owned(), json!(adapters))])
+        },
     };
     start.checked()
 }

@@ -47,7 +47,7 @@ fn scripts() {
     let careful = greeter().arg(script("be-careful.rhai")).run();
     assert_eq!(careful.code(), Some(0), "{careful:?}");
     assert!(
-        careful.out.contains("Hello, Ada!") && careful.out.contains("could not greet: `greet`: `name` wants"),
+        careful.out.contains("Hello, Ada!") && careful.out.contains("could not greet: `name` of `greet` wants"),
         "{careful:?}"
     );
 }

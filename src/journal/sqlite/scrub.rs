@@ -66,6 +66,10 @@ pub(super) async fn scrub(journal: &SqliteJournal, event_id: Uuid, observation: 
     };
     let outcome = outcome.await;
     if journal.0.site.is_some() && outcome.is_ok() {
+        // Pages that moved before have left copies where nothing overwrites them: write the file anew.
+        if let Err(error) = sqlx::query("VACUUM").execute(held.connection()).await {
+            tracing::warn!(%error, "the file could not be written anew: copies of the body may stand in its free pages");
+        }
         let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(held.connection()).await;
         match emptied.map(|row| row.get::<i64, _>(0)) {
             Ok(0) => {}

@@ -8,9 +8,10 @@
 //! betrays a cut tail or a removed session. Whoever changes all of that too is betrayed by a receipt alone, and
 //! `unknowable` says so.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::{Connection, Row, SqliteConnection};
+use uuid::Uuid;
 
 use super::{
     SqliteJournal,
@@ -37,7 +38,8 @@ pub(super) async fn verify(journal: &SqliteJournal, only: Option<&SessionId>) ->
     let mut reader = journal.reader().await?;
     // One snapshot for both passes. It ends with this function, also when the caller goes away.
     let mut snapshot = reader.connection().begin().await.map_err(|error| journal.translate(&error))?;
-    let mut check = Check { journal, connection: &mut snapshot, report: empty(), said: HashMap::new() };
+    let mut check =
+        Check { journal, connection: &mut snapshot, report: empty(), said: HashMap::new(), scrubbed: HashSet::new() };
     check.all(only).await?;
     let mut report = check.report;
     report.faults.sort_by_key(|fault| (fault.position.unwrap_or(u64::MAX), fault.seq));
@@ -63,6 +65,8 @@ struct Check<'c> {
     report: Report,
     /// What was said about sessions, as the events have it.
     said: HashMap<String, Vec<Said>>,
+    /// Events whose bodies were removed with a word of why.
+    scrubbed: HashSet<Uuid>,
 }
 
 /// The journal's own row.
@@ -102,6 +106,13 @@ impl Check<'_> {
                  JOIN events e ON e.position = o.position WHERE o.about = ? ORDER BY o.position",
             )
             .bind(session.as_str());
+        // What was scrubbed is said about no session: the journal's own stream says it.
+        script
+            .add(
+                "SELECT e.position, e.text, e.residue, e.time_us FROM events e JOIN streams s ON s.id = e.stream \
+                 WHERE s.name = ? AND e.text LIKE '%scrubbed%'",
+            )
+            .bind(self.journal.id().as_str());
         for row in self.rows(script).await? {
             self.hear(row.get(0), row.get(1), row.get(2), row.get(3));
         }
@@ -251,6 +262,10 @@ impl Check<'_> {
         };
         let Some(body) = body else { return };
         let word = |key: &str| body.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+        if word("what").as_deref() == Some("scrubbed") {
+            let id = body.pointer("/detail/event_id").and_then(serde_json::Value::as_str);
+            self.scrubbed.extend(id.and_then(|id| id.parse::<Uuid>().ok()));
+        }
         if let (Some(about), Some(what)) = (word("about"), word("what")) {
             self.said.entry(about).or_default().push(Said { position, what, time_us });
         }
@@ -360,6 +375,14 @@ impl Check<'_> {
         let name = Some(stream.name.as_str());
         let Some(text) = &stored.text else {
             self.report.pruned += 1;
+            let is_lawful = !stream.is_session() || stream.pruned || self.scrubbed.contains(&stored.event_id);
+            if !is_lawful {
+                let message = format!(
+                    "the body of seq {} of {} is gone, and nobody has pruned or scrubbed it",
+                    stored.seq, stream.name
+                );
+                self.fault("erased", name, at.0, at.1, message);
+            }
             return;
         };
         let what = |why: &str| format!("seq {} of {} was edited: {why}", stored.seq, stream.name);
