@@ -123,15 +123,15 @@ impl Interpreter {
             let failure = failure::of_parse(error, "input", &sources, &stage.helpers);
             let variables = self.variables();
             let is_variable = |name: &str| variables.iter().any(|variable| variable == name);
-            secrets::masked(failure, engine, &stage.helpers, &is_variable, &self.redactor)
+            secrets::masked(failure, &stage.helpers, &is_variable, &self.redactor)
         })
     }
 
     /// Byte ranges of arguments that must not be recorded.
     pub(crate) fn secret_spans(&self, text: &str) -> Vec<std::ops::Range<usize>> {
-        let (engine, stage) = self.engine.wait();
+        let (_, stage) = self.engine.wait();
         let variables = self.variables();
-        secrets::secret_spans(engine, text, &stage.helpers, &|name| variables.iter().any(|variable| variable == name))
+        secrets::secret_spans(text, &stage.helpers, &|name| variables.iter().any(|variable| variable == name))
     }
 }
 
@@ -256,7 +256,7 @@ impl State {
     }
 
     fn masked(&self, failure: Failure) -> Failure {
-        secrets::masked(failure, &self.engine, &self.stage.helpers, &|name| self.scope.contains(name), &self.redactor)
+        secrets::masked(failure, &self.stage.helpers, &|name| self.scope.contains(name), &self.redactor)
     }
 
     fn variables(&self) -> Vec<String> {
