@@ -3,7 +3,7 @@
 //!
 //! Errs on the side of masking: a whole argument that holds any literal is masked; so is what stands after a secretive
 //! helper's name and is no call, a name that is no parameter's (a mistyped one may hold the secret), and everything
-//! behind the name where the text can not be read on. A variable says nothing and stays.
+//! behind the name where the text is a comment or does not parse. A variable says nothing and stays.
 
 use std::{cell::Cell, collections::HashMap, ops::Range, sync::Arc};
 
@@ -19,8 +19,22 @@ type Helpers = HashMap<String, Arc<dyn Callable>>;
 /// Steps from token to token that a search may take: calls inside of calls are read once for each.
 const MOST_STEPS: usize = 2_000_000;
 
-/// Byte ranges of secret arguments, in order. `is_variable` knows the variables of the session.
-pub(super) fn secret_spans(text: &str, helpers: &Helpers, is_variable: &dyn Fn(&str) -> bool) -> Vec<Range<usize>> {
+/// Whether the language can read a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    Parses,
+    /// One quote too many turns what is code and what is text inside out: everything behind a secretive name is masked.
+    Fails,
+}
+
+/// Byte ranges of secret arguments, in order. `is_variable` knows the variables of the session; `code` is asked only
+/// when there is something to hide.
+pub(super) fn secret_spans(
+    text: &str,
+    helpers: &Helpers,
+    is_variable: &dyn Fn(&str) -> bool,
+    code: impl FnOnce() -> Code,
+) -> Vec<Range<usize>> {
     let secretive: HashMap<&str, &Spec> = helpers
         .values()
         .map(|helper| &**helper.spec())
@@ -31,7 +45,11 @@ pub(super) fn secret_spans(text: &str, helpers: &Helpers, is_variable: &dyn Fn(&
         return Vec::new();
     }
     let search = Search { secretive, is_variable, steps: Cell::new(0) };
-    let mut spans: Vec<Range<usize>> = search.spans(text).into_iter().map(|span| without_blanks(text, span)).collect();
+    let mut spans = search.spans(text);
+    if code() == Code::Fails {
+        spans.extend(search.behind_names(text, 0..text.len()));
+    }
+    let mut spans: Vec<Range<usize>> = spans.into_iter().map(|span| without_blanks(text, span)).collect();
     spans.retain(|span| !span.is_empty());
     spans.sort_by_key(|span| span.start);
     spans
@@ -42,16 +60,21 @@ pub(super) fn masked(
     mut failure: Failure,
     helpers: &Helpers,
     is_variable: &dyn Fn(&str) -> bool,
+    code: Code,
     redactor: &Redactor,
 ) -> Failure {
     let Some(at) = failure.at.take() else { return failure };
-    let spans = secret_spans(&at.text, helpers, is_variable);
+    let spans = secret_spans(&at.text, helpers, is_variable, || code);
     let place = byte_at(&at.text, at.line, at.column);
     // The language counts lines and columns no further.
     let is_known = at.line < usize::from(u16::MAX) && at.column < usize::from(u16::MAX);
-    if spans.iter().any(|span| span.contains(&place) || !is_known) {
-        failure.message = "the argument of a secret parameter can not be read".to_owned();
-        failure.hint = Some("give it as one string, in quotes".to_owned());
+    let told = |span: &Range<usize>| {
+        let words = at.text[span.clone()].split(|c: char| !c.is_alphanumeric());
+        words.filter(|word| word.len() > 1).any(|word| failure.message.contains(word))
+    };
+    if spans.iter().any(|span| span.contains(&place) || !is_known || code == Code::Fails && told(span)) {
+        failure.message = "the text can not be read from here on".to_owned();
+        failure.hint = Some("it may hold a secret, so it is not repeated: check quotes and brackets".to_owned());
     }
     failure.at = Some(masked_place(at, place, &spans, redactor));
     failure
