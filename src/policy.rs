@@ -91,9 +91,13 @@ pub trait Policy: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct ByEffect;
 
+impl ByEffect {
+    pub(crate) const NAME: &'static str = "by_effect";
+}
+
 impl Policy for ByEffect {
     fn name(&self) -> &str {
-        "by_effect"
+        Self::NAME
     }
 
     fn decide(&self, request: &Request<'_>) -> Verdict {

@@ -142,7 +142,8 @@ CREATE TABLE observations (
 CREATE INDEX observations_by_session ON observations (about, position);
 
 -- Totals per day (of the session's start, UTC, days since 1970) and component, kept by the difference that each event
--- makes to its session. A pruned session stays in them.
+-- makes to its session. What an open session has done is in `streams` and is added when it ends: a command's commit does
+-- not touch this. A pruned session stays in them.
 CREATE TABLE rollups (
     day INTEGER NOT NULL,
     component TEXT NOT NULL,

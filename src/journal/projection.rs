@@ -47,6 +47,19 @@ pub(super) struct Counters {
     pub destroys: i64,
 }
 
+impl Counters {
+    /// What was counted since it stood at these.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            commands: self.commands - before.commands,
+            outcomes: self.outcomes - before.outcomes,
+            failed: self.failed - before.failed,
+            writes: self.writes - before.writes,
+            destroys: self.destroys - before.destroys,
+        }
+    }
+}
+
 /// What only the start and the end of a session change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
@@ -226,16 +239,18 @@ impl Picture {
         self.close(at, None);
     }
 
-    /// What it adds to the sums of its day. Commands that run are left out until there is an outcome or an end, so that
-    /// recording an intent does not touch the sums.
+    /// What it adds to the sums of its day. What an open session has done is in its counters and is added when it ends,
+    /// so that recording a command does not touch the sums.
     pub(super) fn totals(&self) -> Totals {
-        let ended = self.span.state != State::Open;
+        if self.span.state == State::Open {
+            return Totals { sessions: 1, inferred: self.span.inferred.into(), ..Totals::default() };
+        }
         Totals {
             sessions: 1,
-            ended: ended.into(),
+            ended: 1,
             inferred: self.span.inferred.into(),
             duration_us: self.span.duration_us.unwrap_or(0),
-            commands: if ended { self.counters.commands } else { self.counters.outcomes },
+            commands: self.counters.commands,
             outcomes: self.counters.outcomes,
             failed: self.counters.failed,
             writes: self.counters.writes,

@@ -103,11 +103,12 @@ pub async fn sweep(journal: &dyn Journal, database: &Path, by: &str) -> Result<V
 
 /// Where the sessions of one journal hold their locks. Journals beside each other must not clear up after one another.
 fn live_directory(database: &Path) -> PathBuf {
-    if database.file_name().is_some_and(|name| name == "journal.db") {
-        database.with_file_name("live")
-    } else {
-        database.with_extension("live")
+    let mut name = database.file_name().unwrap_or_default().to_owned();
+    if name == "journal.db" {
+        return database.with_file_name("live");
     }
+    name.push(".live");
+    database.with_file_name(name)
 }
 
 /// The sessions that have a lock, whoever holds it.

@@ -18,9 +18,9 @@ use serde_json::Value;
 use super::run::Run;
 use crate::{
     console::{Failure, Question},
-    event::{CallEnd, CallStart, Decision, EventKind, Hash, Status, check_reason},
+    event::{CallEnd, CallStart, Decision, EventKind, Hash, Mode, Status, check_reason},
     helper::{Callable, Ended, FromHelper, HelperError, Input, Output, Prepared, Slots, resolve},
-    policy::{Approved, Judgement, Request, Verdict, approve},
+    policy::{Approved, ByEffect, Judgement, Request, Verdict, approve},
     recorder::Unrecorded,
     spec::{Effect, Spec},
 };
@@ -274,7 +274,11 @@ impl Call<'_> {
         if let Err(why) = recorded {
             self.run.warn(format!("the refusal of `{}` is not recorded: {why}", self.spec.name));
         }
-        self.run.stop(Status::Refused, Failure::new("refused", because));
+        let mut failure = Failure::new("refused", because);
+        if policy == ByEffect::NAME && matches!(setting.info.mode, Mode::Command | Mode::File | Mode::Stdin) {
+            failure = failure.hint("a script confirms what it destroys with --yes --reason TEXT");
+        }
+        self.run.stop(Status::Refused, failure);
         Stop::Over
     }
 

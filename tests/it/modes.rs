@@ -199,6 +199,7 @@ fn what_destroys_wants_a_terminal_or_yes_and_a_reason() {
     let ran = place.victim().args(["-c", "wipe()"]).run();
     assert_eq!((ran.code(), ran.out.as_str()), (Some(1), ""));
     assert!(ran.err.starts_with("error: `wipe` was not confirmed"), "{ran:?}");
+    assert!(ran.err.contains("help: a script confirms what it destroys with --yes --reason TEXT"), "{ran:?}");
     let ran = place.victim().args(["--reason", "because", "-c", "wipe()"]).run();
     assert_eq!(ran.code(), Some(1), "a reason alone confirms nothing");
     let ran = place.victim().input("wipe()\nyes\nbecause\n").run();

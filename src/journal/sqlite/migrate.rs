@@ -13,6 +13,12 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_jou
 /// The version that this program reads and writes.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
+/// An empty table whose name says the version. Statements that mention it can not be prepared once a newer program has
+/// migrated the file, so that whoever records with one need not ask for the version.
+pub(super) fn marker(version: i64) -> String {
+    format!("schema_{version}")
+}
+
 /// Brings the schema up to date. The caller holds the file lock.
 pub(super) async fn migrate(
     connection: &mut SqliteConnection,
@@ -29,6 +35,11 @@ pub(super) async fn migrate(
         let now = jiff::Timestamp::now().as_microsecond();
         sql.push_str(&format!("INSERT INTO journal (id, journal_id, created_us) VALUES (1, '{id}', {now});\n"));
     }
+    let marker = marker(SCHEMA_VERSION);
+    sql.push_str(&match found {
+        0 => format!("CREATE TABLE {marker} (unused INTEGER);\n"),
+        _ => format!("ALTER TABLE {} RENAME TO {marker};\n", self::marker(found)),
+    });
     sql.push_str(&format!("PRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"));
     let outcome = connection.execute(sqlx::AssertSqlSafe(sql)).await;
     if let Err(error) = outcome {

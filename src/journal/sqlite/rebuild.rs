@@ -265,9 +265,11 @@ impl Transaction<'_> {
     async fn sum(&mut self, day: i64, component: &str) -> Result<(), JournalError> {
         let mut script = Script::default();
         script.add(
-            "SELECT count(*), sum(p.status <> 'open'), sum(p.inferred), sum(coalesce(p.duration_us, 0)), \
-             sum(iif(p.status <> 'open', s.commands, s.outcomes)), sum(s.outcomes), sum(s.failed), sum(s.writes), \
-             sum(s.destroys) FROM sessions p INDEXED BY sessions_by_component JOIN streams s ON s.id = p.stream \
+            "SELECT count(*), sum(p.status <> 'open'), sum(p.inferred), sum(iif(p.status <> 'open', coalesce(p.duration_us, 0), 0)), \
+             sum(iif(p.status <> 'open', s.commands, 0)), sum(iif(p.status <> 'open', s.outcomes, 0)), \
+             sum(iif(p.status <> 'open', s.failed, 0)), sum(iif(p.status <> 'open', s.writes, 0)), \
+             sum(iif(p.status <> 'open', s.destroys, 0)) \
+             FROM sessions p INDEXED BY sessions_by_component JOIN streams s ON s.id = p.stream \
              WHERE p.component = ? AND p.order_us >= ? AND p.order_us < ?",
         );
         script.bind(component).bind(day.saturating_mul(DAY_US)).bind((day + 1).saturating_mul(DAY_US));

@@ -50,6 +50,7 @@ pub(super) struct Loaded {
     changed: bool,
     span_before: Option<Span>,
     totals_before: Option<(i64, Totals)>,
+    counters_before: Counters,
     facts: Option<Box<crate::journal::projection::Facts>>,
     /// What was said about the session before its first event came.
     said: Vec<(String, i64)>,
@@ -75,6 +76,7 @@ impl Loaded {
             changed: false,
             span_before: None,
             totals_before: None,
+            counters_before: Counters::default(),
             facts: None,
             said,
         }
@@ -87,15 +89,16 @@ impl Loaded {
         self.has_session = self.picture.is_some();
         self.span_before = self.picture.as_ref().map(|picture| picture.span.clone());
         self.totals_before = self.picture.as_ref().map(|picture| (picture.day(), picture.totals()));
+        self.counters_before = self.picture.as_ref().map(|picture| picture.counters).unwrap_or_default();
         self.facts = None;
         self
     }
 
-    /// What an open session that is stored added to the sums before, when nothing but its counters has changed.
-    pub(super) fn goes_on_from(&self) -> Option<Totals> {
-        let (picture, (day, totals)) = (self.picture.as_ref()?, self.totals_before?);
+    /// Where the counters of an open session that is stored stood before, when nothing but them has changed.
+    pub(super) fn goes_on_from(&self) -> Option<Counters> {
+        let picture = self.picture.as_ref()?;
         let is_open = self.span_before.as_ref() == Some(&picture.span) && picture.span.state == State::Open;
-        (is_open && self.has_session && self.facts.is_none() && day == picture.day()).then_some(totals)
+        (is_open && self.has_session && self.facts.is_none()).then_some(self.counters_before)
     }
 
     /// Whether its rows must be written.
@@ -201,6 +204,7 @@ pub(super) fn loaded(row: &SqliteRow) -> Result<(String, Loaded), JournalError> 
         changed: false,
         span_before: picture.as_ref().map(|picture| picture.span.clone()),
         totals_before: picture.as_ref().map(|picture| (picture.day(), picture.totals())),
+        counters_before: picture.as_ref().map(|picture| picture.counters).unwrap_or_default(),
         facts: None,
         said: Vec::new(),
         component,

@@ -335,7 +335,7 @@ impl<'c> Transaction<'c> {
         }
         let change = self.changes.first().map(|(.., change)| change);
         let loaded = self.streams.get(row.event.stream().as_str())?;
-        single::script(row, change, loaded, self.now_us, self.data_version)
+        single::script(row, change, loaded, self.now_us)
     }
 
     fn into_warm(self) -> Warm {

@@ -3,22 +3,28 @@
 //! Neither is on the way of a command. Both are asked for once enough was written, and done by one task at a time. The
 //! text index wants the write lock, so it waits until nobody writes; only when a great deal has piled up it takes turns
 //! with those who do. Moving the WAL wants no lock.
+//!
+//! A WAL that was moved whole is written anew from its beginning; one that was not grows, and to grow costs a commit more
+//! than all its pages do, because the file's size must be synced too. So it is moved before it is large, and when
+//! writers leave it no rest, the last of it is moved while they wait.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 
-use sqlx::Row;
+use sqlx::{Row, SqliteConnection};
 
 use super::{pace::Turn, script::Script, writer::Writer};
 use crate::journal::JournalError;
 
-/// After so many events it is worth the trouble: some megabytes of WAL.
-const WORTH: u64 = 256;
-/// After so many more the WAL is moved, idle or not.
-const WAL_EVENTS: u64 = 2_000;
-/// After so many the text index is filled, idle or not.
+/// After about so many pages it is worth the trouble: some megabytes of WAL.
+const WORTH: u64 = 1_000;
+/// After about so many more the WAL is moved, idle or not.
+const WAL_PAGES: u64 = 1_000;
+/// A commit writes about so many pages beside one for each event.
+const PAGES_OF_A_COMMIT: u64 = 4;
+/// After so many events the text index is filled, idle or not.
 const MANY: u64 = 20_000;
 /// Nobody writes: no event came for so long.
 const IDLE: Duration = Duration::from_millis(20);
@@ -31,19 +37,24 @@ const LARGE_PAGES: i64 = 16_000;
 #[derive(Default)]
 pub(super) struct Upkeep {
     events: AtomicU64,
+    /// A guess at what was written to the WAL.
+    pages: AtomicU64,
     is_running: AtomicBool,
 }
 
 impl Upkeep {
-    /// Counts what was written. True when it is this caller's turn to look after it.
+    /// Counts what one commit has written. True when it is this caller's turn to look after it.
     pub(super) fn is_due(&self, events: usize) -> bool {
         let events = events as u64;
-        let before = self.events.fetch_add(events, Ordering::Relaxed);
-        before + events >= WORTH && !self.is_running.swap(true, Ordering::AcqRel)
+        self.events.fetch_add(events, Ordering::Relaxed);
+        let pages = events + PAGES_OF_A_COMMIT;
+        let before = self.pages.fetch_add(pages, Ordering::Relaxed);
+        before + pages >= WORTH && !self.is_running.swap(true, Ordering::AcqRel)
     }
 
     fn done(&self) {
         self.events.store(0, Ordering::Relaxed);
+        self.pages.store(0, Ordering::Relaxed);
         self.is_running.store(false, Ordering::Release);
     }
 }
@@ -62,16 +73,16 @@ impl Writer {
     }
 
     async fn until_idle(&self) {
-        let count = || self.upkeep.events.load(Ordering::Relaxed);
-        let (mut last, mut moved) = (count(), 0);
+        let pages = || self.upkeep.pages.load(Ordering::Relaxed);
+        let (mut last, mut moved) = (pages(), 0);
         loop {
             tokio::time::sleep(IDLE).await;
-            let now = count();
-            if now == last || now >= MANY {
+            let now = pages();
+            if now == last || self.upkeep.events.load(Ordering::Relaxed) >= MANY {
                 return;
             }
             last = now;
-            if now - moved >= WAL_EVENTS {
+            if now - moved >= WAL_PAGES {
                 moved = now;
                 if let Err(error) = self.checkpoint().await {
                     tracing::debug!(%error, "the write-ahead log is checkpointed later");
@@ -124,18 +135,29 @@ impl Writer {
         }
     }
 
-    /// Moves the WAL into the database, on a connection of its own so that nobody waits for the disk.
+    /// Moves the WAL into the database, on a connection of its own so that nobody waits for the disk; for the last of
+    /// it they do wait, when it has grown meanwhile.
     async fn checkpoint(&self) -> Result<(), JournalError> {
         let Some(mut connection) = self.another().await? else { return Ok(()) };
-        let mut script = Script::default();
-        script.add("PRAGMA wal_checkpoint(PASSIVE)");
-        let answers = script.run(&mut connection).await.map_err(|stopped| self.translate(&stopped.error))?;
-        let pages = answers.first().and_then(|rows| rows.first()).map_or(0, |row| row.get::<i64, _>(1));
+        let before = self.upkeep.pages.load(Ordering::Relaxed);
+        let mut pages = self.move_wal(&mut connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
+        if self.upkeep.pages.load(Ordering::Relaxed) > before {
+            let writing = self.rest().await;
+            pages = self.move_wal(&mut connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
+            drop(writing);
+        }
         if pages > LARGE_PAGES {
-            let mut script = Script::default();
-            script.add("PRAGMA wal_checkpoint(TRUNCATE)");
-            script.run(&mut connection).await.map_err(|stopped| self.translate(&stopped.error))?;
+            self.move_wal(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
         }
         sqlx::Connection::close(connection).await.map_err(|error| self.translate(&error))
+    }
+
+    /// How many pages the WAL has.
+    async fn move_wal(&self, connection: &mut SqliteConnection, pragma: &str) -> Result<i64, JournalError> {
+        let mut script = Script::default();
+        script.add(pragma);
+        let answers = script.run(connection).await.map_err(|stopped| self.translate(&stopped.error))?;
+        let row = answers.first().and_then(|rows| rows.first());
+        Ok(row.map_or(0, |row| row.get(1)))
     }
 }

@@ -16,7 +16,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use sqlx::{ConnectOptions, Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{
     runtime::Handle,
     sync::{Mutex, MutexGuard, oneshot},
@@ -234,7 +234,7 @@ impl Writer {
             return GoneOn::Not(vec![Work::Record(stream, drafts, reply)]);
         };
         if !std::mem::replace(&mut slot.is_prepared, true)
-            && let Err(error) = connection.execute(single::PREPARE).await
+            && let Err(error) = connection.execute(AssertSqlSafe(single::prepare())).await
         {
             tracing::debug!(%error, "events are recorded with more than one statement");
         }
@@ -404,6 +404,11 @@ impl Writer {
         let mut held = self.hold().await?;
         held.slot.interrupted = false;
         Ok(held)
+    }
+
+    /// Nobody in this process writes until the answer is dropped. The connection stays as it is.
+    pub(super) async fn rest(&self) -> impl Sized {
+        self.connection.lock().await
     }
 
     /// Waits for what is being written and closes the connection.

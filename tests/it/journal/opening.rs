@@ -184,15 +184,17 @@ async fn a_newer_schema_is_refused_also_by_who_has_it_open() {
     let journal = place.open().await;
     let session = Writing::new("orchestrator");
     session.record(&journal, &[start(at(0), "ada", "host-a")]).await.expect("recorded");
+    session.record(&journal, &[command_start(at(1), 1, "ps()")]).await.expect("recorded, in one statement");
     let mut connection = SqliteConnection::connect(&format!("sqlite:{}", place.path())).await.expect("opens");
-    connection.execute("PRAGMA user_version = 99").await.expect("runs");
+    // As a migration leaves the file.
+    connection.execute("ALTER TABLE schema_1 RENAME TO schema_99; PRAGMA user_version = 99").await.expect("runs");
     connection.close().await.expect("closes");
-    let refused = session.record(&journal, &[command_start(at(1), 1, "ps()")]).await;
+    let refused = session.record(&journal, &[command_end(at(2), 1, Status::Ok)]).await;
     assert!(matches!(refused, Err(JournalError::TooNew { found: 99, .. })), "{refused:?}");
     let refused = SqliteJournal::open(&place.path()).await;
     assert!(matches!(refused, Err(JournalError::TooNew { found: 99, .. })), "{refused:?}");
     let status = sqlite_position(&place).await;
-    assert_eq!(status, 1, "nothing was written");
+    assert_eq!(status, 2, "nothing was written");
 }
 
 async fn sqlite_position(place: &Place) -> i64 {
