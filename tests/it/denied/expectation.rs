@@ -134,7 +134,7 @@ impl Attack {
                 wrong.push(format!("  never: {never:?} is in {text}"));
             }
         }
-        let within: f64 = one("within").map_or(60.0, |seconds| seconds.parse().expect("seconds"));
+        let within: f64 = one("within").map_or(240.0, |seconds| seconds.parse().expect("seconds"));
         if report.seconds > within {
             wrong.push(format!("  within: {within} s, it took {:.1} s", report.seconds));
         }
