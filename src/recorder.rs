@@ -173,14 +173,10 @@ impl Recorder {
         miss(&mut state, &because.because);
     }
 
-    /// Whether changes may run: nothing waits to be written, after one more try, and there is room for more than the
-    /// next few events.
-    pub(crate) async fn admits_changes(&self) -> Result<(), Unrecorded> {
+    /// Whether there is room for changes: for more than their next few events. Outcomes that wait need no look of their
+    /// own: they go in front of the intent, in one transaction with it, or the change does not run.
+    pub(crate) fn admits_changes(&self) -> Result<(), Unrecorded> {
         const LEAST_FREE_BYTES: u64 = 64 << 20;
-        let mut state = self.state.lock().await;
-        if !state.waiting.is_empty() {
-            self.write(&mut state, Vec::new()).await.map_err(|error| Unrecorded::lost(error.to_string()))?;
-        }
         match free_bytes(&self.database) {
             Some(free) if free < LEAST_FREE_BYTES => Err(Unrecorded::lost(format!(
                 "only {} MiB are free on the journal's disk, changes want 64 MiB",

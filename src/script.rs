@@ -12,6 +12,7 @@ mod door;
 mod engine;
 mod failure;
 mod interpreter;
+mod lexer;
 mod limits;
 mod modules;
 mod names;

@@ -206,7 +206,7 @@ impl Call<'_> {
         let body = self.start(args, decision);
         let admitted = run.setting.runtime.block_on(async {
             let admitted = match run.recorded {
-                true => recorder.admits_changes().await,
+                true => recorder.admits_changes(),
                 false => {
                     let why = recorder.trouble().await;
                     Err(Unrecorded::lost(why.unwrap_or_else(|| "the command itself was not recorded".to_owned())))

@@ -114,7 +114,7 @@ impl Stage {
         if let Some(opaque) = arg.read_lock::<Opaque>() {
             return Ok(Input::Handle { value: Arc::clone(&opaque.value), type_name: opaque.type_name.clone() });
         }
-        let value = value::to_json(&arg, &self.orders);
+        let value = value::to_argument(&arg, &self.orders);
         value
             .map(Input::Json)
             .map_err(|big| HelperError::new("wrong_type", format!("an argument of `{helper}` is {big}")))

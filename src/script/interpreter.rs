@@ -20,7 +20,8 @@ use super::{
     modules::Scripts,
     names,
     run::{Evaluated, Run},
-    secrets, syntax, value,
+    secrets::{self, Code},
+    syntax, value,
 };
 use crate::{
     console::{At, Failure},
@@ -123,7 +124,7 @@ impl Interpreter {
             let failure = failure::of_parse(error, "input", &sources, &stage.helpers);
             let variables = self.variables();
             let is_variable = |name: &str| variables.iter().any(|variable| variable == name);
-            secrets::masked(failure, engine, &stage.helpers, &is_variable, &self.redactor)
+            secrets::masked(failure, &stage.helpers, &is_variable, Code::Fails, &self.redactor)
         })
     }
 
@@ -131,7 +132,9 @@ impl Interpreter {
     pub(crate) fn secret_spans(&self, text: &str) -> Vec<std::ops::Range<usize>> {
         let (engine, stage) = self.engine.wait();
         let variables = self.variables();
-        secrets::secret_spans(engine, text, &stage.helpers, &|name| variables.iter().any(|variable| variable == name))
+        let is_variable = |name: &str| variables.iter().any(|variable| variable == name);
+        let code = || if engine.compile(text).is_ok() { Code::Parses } else { Code::Fails };
+        secrets::secret_spans(text, &stage.helpers, &is_variable, code)
     }
 }
 
@@ -256,7 +259,8 @@ impl State {
     }
 
     fn masked(&self, failure: Failure) -> Failure {
-        secrets::masked(failure, &self.engine, &self.stage.helpers, &|name| self.scope.contains(name), &self.redactor)
+        let code = if failure.kind == "syntax" { Code::Fails } else { Code::Parses };
+        secrets::masked(failure, &self.stage.helpers, &|name| self.scope.contains(name), code, &self.redactor)
     }
 
     fn variables(&self) -> Vec<String> {

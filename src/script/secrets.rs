@@ -3,12 +3,11 @@
 //!
 //! Errs on the side of masking: a whole argument that holds any literal is masked; so is what stands after a secretive
 //! helper's name and is no call, a name that is no parameter's (a mistyped one may hold the secret), and everything
-//! behind the name where the text can not be read on. A variable says nothing and stays.
+//! behind the name where the text is a comment or does not parse. A variable says nothing and stays.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{cell::Cell, collections::HashMap, ops::Range, sync::Arc};
 
-use rhai::{Engine, Position, Token};
-
+use super::lexer::{Lexed, Placed, Token, lex};
 use crate::{
     console::{At, Failure},
     helper::Callable,
@@ -17,17 +16,24 @@ use crate::{
 };
 
 type Helpers = HashMap<String, Arc<dyn Callable>>;
-type Placed = (Token, usize);
+/// Steps from token to token that a search may take: calls inside of calls are read once for each.
+const MOST_STEPS: usize = 2_000_000;
 
-/// Tokens that are looked at; a longer text is searched for names only.
-const MOST_TOKENS: usize = 100_000;
+/// Whether the language can read a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    Parses,
+    /// One quote too many turns what is code and what is text inside out: everything behind a secretive name is masked.
+    Fails,
+}
 
-/// Byte ranges of secret arguments, in order. `is_variable` knows the variables of the session.
+/// Byte ranges of secret arguments, in order. `is_variable` knows the variables of the session; `code` is asked only
+/// when there is something to hide.
 pub(super) fn secret_spans(
-    engine: &Engine,
     text: &str,
     helpers: &Helpers,
     is_variable: &dyn Fn(&str) -> bool,
+    code: impl FnOnce() -> Code,
 ) -> Vec<Range<usize>> {
     let secretive: HashMap<&str, &Spec> = helpers
         .values()
@@ -38,8 +44,12 @@ pub(super) fn secret_spans(
     if secretive.is_empty() {
         return Vec::new();
     }
-    let search = Search { engine, secretive, is_variable };
-    let mut spans: Vec<Range<usize>> = search.spans(text).into_iter().map(|span| without_blanks(text, span)).collect();
+    let search = Search { secretive, is_variable, steps: Cell::new(0) };
+    let mut spans = search.spans(text);
+    if code() == Code::Fails {
+        spans.extend(search.behind_names(text, 0..text.len()));
+    }
+    let mut spans: Vec<Range<usize>> = spans.into_iter().map(|span| without_blanks(text, span)).collect();
     spans.retain(|span| !span.is_empty());
     spans.sort_by_key(|span| span.start);
     spans
@@ -48,17 +58,23 @@ pub(super) fn secret_spans(
 /// A failure without the secrets that stand in its source. Where it points into a secret, its words may repeat it.
 pub(super) fn masked(
     mut failure: Failure,
-    engine: &Engine,
     helpers: &Helpers,
     is_variable: &dyn Fn(&str) -> bool,
+    code: Code,
     redactor: &Redactor,
 ) -> Failure {
     let Some(at) = failure.at.take() else { return failure };
-    let spans = secret_spans(engine, &at.text, helpers, is_variable);
+    let spans = secret_spans(&at.text, helpers, is_variable, || code);
     let place = byte_at(&at.text, at.line, at.column);
-    if spans.iter().any(|span| span.contains(&place)) {
-        failure.message = "the argument of a secret parameter can not be read".to_owned();
-        failure.hint = Some("give it as one string, in quotes".to_owned());
+    // The language counts lines and columns no further.
+    let is_known = at.line < usize::from(u16::MAX) && at.column < usize::from(u16::MAX);
+    let told = |span: &Range<usize>| {
+        let words = at.text[span.clone()].split(|c: char| !c.is_alphanumeric());
+        words.filter(|word| word.len() > 1).any(|word| failure.message.contains(word))
+    };
+    if spans.iter().any(|span| span.contains(&place) || !is_known || code == Code::Fails && told(span)) {
+        failure.message = "the text can not be read from here on".to_owned();
+        failure.hint = Some("it may hold a secret, so it is not repeated: check quotes and brackets".to_owned());
     }
     failure.at = Some(masked_place(at, place, &spans, redactor));
     failure
@@ -95,76 +111,93 @@ fn has_secret(spec: &Spec) -> bool {
     spec.params.iter().any(|param| param.secret)
 }
 
+/// A text as it was read.
+struct Scan<'t> {
+    text: &'t str,
+    tokens: &'t [Placed<'t>],
+    /// How often each word stands in it.
+    mentions: HashMap<&'t str, usize>,
+}
+
 struct Search<'s> {
-    engine: &'s Engine,
     secretive: HashMap<&'s str, &'s Spec>,
     is_variable: &'s dyn Fn(&str) -> bool,
+    steps: Cell<usize>,
 }
 
 impl Search<'_> {
     fn spans(&self, text: &str) -> Vec<Range<usize>> {
-        let (tokens, comments, readable) = tokens(self.engine, text);
+        let Lexed { tokens, asides } = lex(text);
+        let mut mentions: HashMap<&str, usize> = HashMap::new();
+        for (token, _) in &tokens {
+            if let Token::Word(name) = token {
+                *mentions.entry(name).or_default() += 1;
+            }
+        }
+        let scan = Scan { text, tokens: &tokens, mentions };
         let mut spans = Vec::new();
         for (index, (token, _)) in tokens.iter().enumerate() {
+            if self.steps.get() > MOST_STEPS {
+                return self.behind_names(text, 0..text.len()).into_iter().collect();
+            }
             match token {
-                Token::Identifier(name) => spans.extend(self.at_name(name, &tokens, index, text)),
-                // `sync` and the like: words that the language keeps for later may be helpers too.
-                Token::Reserved(name) => spans.extend(self.at_name(name, &tokens, index, text)),
-                // `Fn("login")`: whatever is given to it later is on the same line or nowhere.
-                Token::StringConstant(name) if self.secretive.contains_key(name.as_str()) => {
-                    spans.extend(literals(&tokens, index + 1, text.len(), |_| false));
+                Token::Word(name) => spans.extend(self.at_name(name, &scan, index)),
+                // `Fn("login")`: whatever is given to it later is in the same text or nowhere.
+                Token::Literal(name) if self.secretive.contains_key(name) => {
+                    spans.extend(self.literals(&scan, index + 1, |_| false));
                 }
                 _ => {}
             }
         }
-        for comment in comments {
-            spans.extend(self.behind_names(text, comment));
+        for aside in asides {
+            spans.extend(self.behind_names(text, aside));
         }
-        spans.extend(self.behind_names(text, readable..text.len()));
         spans
     }
 
-    fn at_name(&self, name: &str, tokens: &[Placed], index: usize, text: &str) -> Vec<Range<usize>> {
+    fn at_name(&self, name: &str, scan: &Scan<'_>, index: usize) -> Vec<Range<usize>> {
         let Some(spec) = self.secretive.get(name) else { return Vec::new() };
+        let tokens = scan.tokens;
         // `login!(…)` calls with the caller's variables.
         let open = index + 1 + usize::from(matches!(tokens.get(index + 1), Some((Token::Bang, _))));
-        if !matches!(tokens.get(open), Some((Token::LeftParen, _))) {
-            return literals(tokens, index + 1, text.len(), |token| matches!(token, Token::SemiColon));
+        if !tokens.get(open).is_some_and(|(_, at)| scan.text[*at..].starts_with('(')) {
+            return self.literals(scan, index + 1, |token| token == Token::Semicolon);
         }
         // In `x.login(…)` the value before the dot is the first argument.
-        let method = index > 0 && matches!(tokens[index - 1].0, Token::Period | Token::Elvis);
-        let mut spans = self.in_call(spec, tokens, open + 1, usize::from(method), text);
+        let method = index > 0 && tokens[index - 1].0 == Token::Dot;
+        let mut spans = self.in_call(spec, scan, open + 1, usize::from(method));
         if method
             && spec.params.first().is_some_and(|param| param.secret)
             && index > 1
-            && is_literal(&tokens[index - 2].0)
+            && is_literal(tokens[index - 2].0)
         {
             spans.push(tokens[index - 2].1..tokens[index - 1].1);
         }
         spans
     }
 
-    fn in_call(&self, spec: &Spec, all: &[Placed], from: usize, first: usize, text: &str) -> Vec<Range<usize>> {
-        let tokens = &all[from..];
+    fn in_call(&self, spec: &Spec, scan: &Scan<'_>, from: usize, first: usize) -> Vec<Range<usize>> {
+        let tokens = &scan.tokens[from..];
         let mut spans = Vec::new();
         let mut depth = 0_usize;
         let mut argument = first;
-        let (mut start, mut begin) = (0, all[from - 1].1 + 1);
+        let (mut start, mut begin) = (0, scan.tokens[from - 1].1 + 1);
         for (index, (token, at)) in tokens.iter().enumerate() {
+            self.steps.update(|steps| steps + 1);
             match token {
-                Token::LeftParen | Token::LeftBracket | Token::LeftBrace | Token::MapStart => depth += 1,
-                Token::RightParen | Token::RightBracket | Token::RightBrace if depth > 0 => depth -= 1,
-                Token::Comma | Token::RightParen if depth == 0 => {
-                    spans.extend(self.argument(spec, argument, all, &tokens[start..index], begin..*at));
-                    if matches!(token, Token::RightParen) {
+                Token::Open | Token::OpenMap => depth += 1,
+                Token::Close if depth > 0 => depth -= 1,
+                Token::Comma | Token::Close if depth == 0 => {
+                    spans.extend(self.argument(spec, argument, scan, &tokens[start..index], begin..*at));
+                    if *token == Token::Close {
                         return spans;
                     }
                     argument += 1;
                     (start, begin) = (index + 1, at + 1);
                 }
                 // It is not closed, or can not be read on: all of the rest may belong to it.
-                Token::EOF => {
-                    spans.extend(self.argument(spec, argument, all, &tokens[start..=index], begin..text.len()));
+                Token::End => {
+                    spans.extend(self.argument(spec, argument, scan, &tokens[start..=index], begin..scan.text.len()));
                     return spans;
                 }
                 _ => {}
@@ -178,34 +211,44 @@ impl Search<'_> {
         &self,
         spec: &Spec,
         argument: usize,
-        all: &[Placed],
-        tokens: &[Placed],
+        scan: &Scan<'_>,
+        tokens: &[Placed<'_>],
         range: Range<usize>,
     ) -> Vec<Range<usize>> {
         let Some((first, start)) = tokens.first() else { return Vec::new() };
         // One too many may be the secret in the wrong place.
         let secret = spec.params.get(argument).is_none_or(|param| param.secret);
-        if matches!(first, Token::MapStart) {
+        if *first == Token::OpenMap {
             return named(spec, secret, tokens, range.end);
         }
         if !secret {
             return Vec::new();
         }
-        let unquoted = |token: &Token| match token {
-            Token::Identifier(name) => {
-                let elsewhere = all.iter().filter(|(other, _)| other == token).count() > 1;
-                !elsewhere && !(self.is_variable)(name)
-            }
-            _ => false,
-        };
-        let start = if matches!(first, Token::EOF) { range.start } else { *start };
+        let spoken_of =
+            |name: &str| scan.mentions.get(name).is_some_and(|times| *times > 1) || (self.is_variable)(name);
+        let unquoted = |token: &Token<'_>| matches!(token, Token::Word(name) if !spoken_of(name));
+        let start = if *first == Token::End { range.start } else { *start };
         // A secret without quotes is one word that nothing else speaks of.
         let is_bare_word = tokens.len() == 1 && unquoted(first);
-        if is_bare_word || tokens.iter().any(|(token, _)| is_literal(token)) {
+        if is_bare_word || tokens.iter().any(|(token, _)| is_literal(*token)) {
             std::iter::once(start..range.end).collect()
         } else {
             Vec::new()
         }
+    }
+
+    /// Every literal until `ends`; all of it where words stand in a row, which is no expression: `login ada secret`.
+    fn literals(&self, scan: &Scan<'_>, from: usize, ends: impl Fn(Token<'_>) -> bool) -> Vec<Range<usize>> {
+        let (rest, end) = (scan.tokens.get(from..).unwrap_or_default(), scan.text.len());
+        let upto = rest.iter().position(|(token, _)| ends(*token)).unwrap_or(rest.len());
+        self.steps.update(|steps| steps + upto);
+        let next_to = |index: usize| rest.get(index).map_or(end, |(_, at)| *at);
+        if matches!(rest.first(), Some((Token::Word(_) | Token::Literal(_), _))) {
+            return std::iter::once(rest[0].1..next_to(upto)).collect();
+        }
+        let literals = rest[..upto].iter().enumerate();
+        let literals = literals.filter(|(_, (token, _))| matches!(token, Token::Literal(_)));
+        literals.map(|(index, (_, at))| *at..next_to(index + 1)).collect()
     }
 
     /// In text that is not read as code: whatever stands behind a secretive helper's name, to the end of the range.
@@ -220,63 +263,8 @@ impl Search<'_> {
     }
 }
 
-/// Tokens with their byte positions, the ranges of comments, and how far the text could be read.
-fn tokens(engine: &Engine, text: &str) -> (Vec<Placed>, Vec<Range<usize>>, usize) {
-    let lines: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    // Positions come in order: a column is counted on from the one before.
-    let mut last = (0, 0, 0);
-    let mut byte = |position: Position| -> usize {
-        let (Some(line), Some(column)) = (position.line(), position.position()) else { return text.len() };
-        let Some(start) = lines.get(line - 1) else { return text.len() };
-        let (from, counted) = if last.0 == line && last.1 < column { (last.2, last.1) } else { (*start, 1) };
-        let at = text[from..].char_indices().nth(column - counted).map_or(text.len(), |(at, _)| from + at);
-        last = (line, column, at);
-        at
-    };
-    let (mut stream, _control) = engine.lex(std::slice::from_ref(&text));
-    stream.state.include_comments = true;
-    let (mut tokens, mut comments) = (Vec::new(), Vec::new());
-    let mut readable = text.len();
-    for (token, position) in stream {
-        let at = byte(position);
-        match token {
-            Token::Comment(comment) => comments.push(at..text.len().min(at + comment.len())),
-            token => {
-                let ends = matches!(token, Token::EOF);
-                if matches!(token, Token::LexError(_)) || tokens.len() > MOST_TOKENS {
-                    // The last good token may have swallowed what the error speaks of.
-                    readable = tokens.last().map_or(0, |(_, at)| *at);
-                    tokens.push((Token::EOF, text.len()));
-                    break;
-                }
-                tokens.push((token, at));
-                if ends {
-                    break;
-                }
-            }
-        }
-    }
-    (tokens, comments, readable)
-}
-
-/// Every literal, and every word that follows a literal or stands first, until `ends`.
-fn literals(tokens: &[Placed], from: usize, end: usize, ends: impl Fn(&Token) -> bool) -> Vec<Range<usize>> {
-    let rest = tokens.get(from..).unwrap_or_default();
-    let upto = rest.iter().position(|(token, _)| ends(token)).unwrap_or(rest.len());
-    let is_operand = |token: &Token| is_literal(token) || matches!(token, Token::Identifier(_));
-    // `login ada secret`: words in a row are no expression.
-    let in_a_row = matches!(rest.first(), Some((token, _)) if is_operand(token));
-    if in_a_row {
-        let stop = rest.get(upto).map_or(end, |(_, at)| *at);
-        return std::iter::once(rest[0].1..stop).collect();
-    }
-    let spans =
-        rest[..upto].iter().enumerate().filter(|(_, (token, _))| is_literal(token) && !matches!(token, Token::EOF));
-    spans.map(|(index, (_, at))| *at..rest.get(index + 1).map_or(end, |(_, next)| *next)).collect()
-}
-
 /// The values of secret and of unknown names in `#{…}`.
-fn named(spec: &Spec, all: bool, tokens: &[Placed], end: usize) -> Vec<Range<usize>> {
+fn named(spec: &Spec, all: bool, tokens: &[Placed<'_>], end: usize) -> Vec<Range<usize>> {
     let is_secret =
         |name: &str| all || spec.params.iter().find(|param| param.name == name).is_none_or(|param| param.secret);
     let mut spans = Vec::new();
@@ -284,24 +272,22 @@ fn named(spec: &Spec, all: bool, tokens: &[Placed], end: usize) -> Vec<Range<usi
     let mut secret_from: Option<usize> = None;
     for (index, (token, at)) in tokens.iter().enumerate() {
         match token {
-            Token::MapStart | Token::LeftBrace | Token::LeftParen | Token::LeftBracket => depth += 1,
-            Token::RightBrace | Token::RightParen | Token::RightBracket => depth = depth.saturating_sub(1),
+            Token::Open | Token::OpenMap => depth += 1,
+            Token::Close => depth = depth.saturating_sub(1),
             _ => {}
         }
-        let is_end = matches!(token, Token::EOF);
-        if matches!(token, Token::Comma) && depth == 1 || depth == 0 && index > 0 || is_end {
+        if *token == Token::Comma && depth == 1 || depth == 0 && index > 0 || *token == Token::End {
             if let Some(from) = secret_from.take()
                 && let Some((_, start)) = tokens.get(from)
             {
-                spans.push(*start..if is_end { end } else { *at });
+                spans.push(*start..if *token == Token::End { end } else { *at });
             }
             continue;
         }
-        let is_key = depth == 1 && matches!(tokens.get(index + 1), Some((Token::Colon, _)));
-        match token {
-            Token::Identifier(key) if is_key => secret_from = is_secret(key).then_some(index + 2),
-            Token::StringConstant(key) if is_key => secret_from = is_secret(key).then_some(index + 2),
-            _ => {}
+        if let (1, Token::Word(key) | Token::Literal(key), Some((Token::Colon, _))) =
+            (depth, token, tokens.get(index + 1))
+        {
+            secret_from = is_secret(key).then_some(index + 2);
         }
     }
     if let Some((_, at)) = secret_from.and_then(|from| tokens.get(from)) {
@@ -310,14 +296,7 @@ fn named(spec: &Spec, all: bool, tokens: &[Placed], end: usize) -> Vec<Range<usi
     spans
 }
 
-fn is_literal(token: &Token) -> bool {
-    matches!(
-        token,
-        Token::StringConstant(_)
-            | Token::InterpolatedString(_)
-            | Token::CharConstant(_)
-            | Token::IntegerConstant(_)
-            | Token::FloatConstant(_)
-            | Token::EOF
-    )
+/// Whether a secret may stand here; the end of a text that is not closed hides one.
+fn is_literal(token: Token<'_>) -> bool {
+    matches!(token, Token::Literal(_) | Token::End)
 }

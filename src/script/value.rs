@@ -61,12 +61,37 @@ pub(super) enum TooBig {
     Deep,
     #[error("larger than {MAX_NODES} values")]
     Large,
+    #[error("a list or a record that holds a {0}")]
+    NoData(&'static str),
 }
 
 /// A value of the language as data. What JSON can not say is null.
 pub(super) fn to_json(value: &Dynamic, orders: &Orders) -> Result<Value, TooBig> {
     let mut nodes = 0;
     json_at(value, orders, 0, &mut nodes)
+}
+
+/// The same for an argument: what is no data is not dropped without a word.
+pub(super) fn to_argument(value: &Dynamic, orders: &Orders) -> Result<Value, TooBig> {
+    // It is no deeper and no larger than that allows.
+    let data = to_json(value, orders)?;
+    match no_data(value) {
+        Some(what) => Err(TooBig::NoData(what)),
+        None => Ok(data),
+    }
+}
+
+fn no_data(value: &Dynamic) -> Option<&'static str> {
+    if value.is_fnptr() {
+        return Some("function");
+    }
+    if value.read_lock::<Opaque>().is_some() {
+        return Some("handle");
+    }
+    if let Ok(items) = value.as_array_ref() {
+        return items.iter().find_map(no_data);
+    }
+    value.as_map_ref().ok().and_then(|fields| fields.values().find_map(no_data))
 }
 
 fn json_at(value: &Dynamic, orders: &Orders, depth: usize, nodes: &mut usize) -> Result<Value, TooBig> {

@@ -112,6 +112,16 @@ async fn records_keep_their_order_and_numbers_their_value() {
 }
 
 #[tokio::test]
+async fn what_is_no_data_is_not_dropped() {
+    let (shell, _) = desk().await;
+    for (code, what) in [("echo([1, || 1])", "function"), ("echo(#{a: [#{b: lease()}]})", "handle")] {
+        let message = format!("an argument of `echo` is a list or a record that holds a {what}");
+        assert!(shell.run(code).await.fails().contains(&message), "{code}");
+    }
+    assert_eq!(shell.run("[1, || 1]").await.outcome.value.to_string(), "[1,null]", "to look at, it is nothing");
+}
+
+#[tokio::test]
 async fn rows_are_read_inside_the_door() {
     let (shell, _) = desk().await;
     assert!(shell.run("stream(7)").await.fails().starts_with("error: `stream` failed: the fifth is broken"));

@@ -392,3 +392,55 @@ async fn helpers_that_are_not_right_do_not_open() {
         assert!(problems.contains(problem), "{problem}\n{problems}");
     }
 }
+
+/// Whatever stands around it, and whatever of it is missing or too much: the secret is not recorded.
+#[tokio::test]
+async fn a_planted_secret_is_never_recorded() {
+    use proptest::{
+        prelude::*,
+        test_runner::{Config, TestRunner},
+    };
+
+    let (shell, _) = desk().await;
+    let piece = prop::sample::select(vec![
+        "\"", "'", "`", "${", "}", "{", "(", ")", "[", "]", "#{", ",", ";", ":", "\n", "//", "/*", "*/", "\\", "#\"",
+        "\"#", " ", "x", "let x = ", "login", "login(", "fn f(", "1", "é", ".", "?.", "!", "|", "\u{0}", "login ",
+        "\t", "--",
+    ]);
+    let noise = prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat());
+    let forms = prop::sample::select(vec![
+        "login(\"ada\", \"@\")",
+        "login(\"ada\", #{password: \"@\"})",
+        "login(#{user: \"ada\", password: `@`})",
+        "\"ada\".login(\"@\")",
+        "login ada @",
+        "login ada \"@\"",
+        "login --password @ ada",
+        "login(\"ada\", @)",
+        "login(\"ada\", '@')",
+        "login(\"ada\", \"x\", \"@\")",
+        "Fn(\"login\").call(\"ada\", \"@\")",
+        "login(\"ada\", \"a\" + \"@\")",
+        "login(\"ada\", `${\"@\"}`)",
+        "login!(\"ada\", \"@\")",
+        "login(\n  \"ada\",\n  \"@\"\n)",
+        "login(\"ada\", #\"@\"#)",
+        "login(#{pasword: \"@\"})",
+        "// login(\"ada\", \"@\")",
+        "login(\"ada\", (\"@\"))",
+    ]);
+    let secret = "Zq9hunter2secret";
+    let mut runner = TestRunner::new(Config { cases: 1000, failure_persistence: None, ..Config::default() });
+    let result = runner.run(&(noise.clone(), forms, noise), |(before, form, after)| {
+        let text = format!("{before} {} {after}", form.replace('@', secret));
+        let kept = shell.session().redacted(&text);
+        prop_assert!(!kept.contains(secret), "{text:?} is kept as {kept:?}");
+        if let admin_shell::Check::Wrong(failure) = shell.session().check(&text) {
+            prop_assert!(!format!("{failure:?}").contains(secret), "{text:?} is told as {failure:?}");
+        }
+        Ok(())
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}

@@ -15,7 +15,7 @@
 //! //! within: 2                        seconds
 //! //! computes: 20                     seconds that a command may compute; 2 without it
 //! ```
-//! A line `//---` stands between two inputs of one session.
+//! A line `//---` stands between two inputs of one session; `⟪text×1000⟫` stands for a thousand times the text.
 
 use std::{collections::HashMap, path::Path, time::Duration};
 
@@ -52,6 +52,19 @@ pub(super) struct Report {
     pub(super) verified: Vec<String>,
 }
 
+fn repeated(input: &str) -> String {
+    let mut text = String::new();
+    let mut rest = input;
+    while let Some((before, (what, after))) = rest.split_once('⟪').and_then(|(a, b)| Some((a, b.split_once('⟫')?)))
+    {
+        let (what, times) = what.rsplit_once('×').expect("how often");
+        text.push_str(before);
+        text.push_str(&what.repeat(times.parse().expect("a number")));
+        rest = after;
+    }
+    text + rest
+}
+
 impl Attack {
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
@@ -76,7 +89,7 @@ impl Attack {
         }
         let one = |key: &str| expects.get(key).and_then(|values| values.first()).map(String::as_str);
         Ok(Self {
-            inputs: code.split("\n//---\n").map(|input| input.trim_start_matches('\n').to_owned()).collect(),
+            inputs: code.split("\n//---\n").map(|input| repeated(input.trim_start_matches('\n'))).collect(),
             confirms: one("answers") == Some("yes"),
             as_file: one("as") == Some("file"),
             computes: Duration::from_secs(one("computes").map_or(2, |seconds| seconds.parse().expect("seconds"))),
@@ -121,7 +134,7 @@ impl Attack {
                 wrong.push(format!("  never: {never:?} is in {text}"));
             }
         }
-        let within: f64 = one("within").map_or(60.0, |seconds| seconds.parse().expect("seconds"));
+        let within: f64 = one("within").map_or(240.0, |seconds| seconds.parse().expect("seconds"));
         if report.seconds > within {
             wrong.push(format!("  within: {within} s, it took {:.1} s", report.seconds));
         }

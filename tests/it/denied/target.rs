@@ -47,6 +47,7 @@ impl AdminShell for Target {
         helpers.write("drop_held", "Drops a handle's thing.").param("handle", "Which.").run(drop_held);
         helpers.write("login", "Logs in.").param("user", "Who.").secret_param("password", "With what.").run(login);
         helpers.destroy("cancel", "Stops a run.").param("id", "Which.").field("id").preview(would_cancel).run(cancel);
+        helpers.destroy("swap", "Swaps two runs.").param("a", "One.").param("b", "The other.").run(swap);
         helpers.destroy("wipe", "Removes everything.").run(wipe);
     }
 }
@@ -113,6 +114,11 @@ async fn would_cancel(_: Cx<Target>, id: String) -> Result<String> {
 
 async fn cancel(cx: Cx<Target>, _: Approved, id: String) -> Result<()> {
     cx.did(format!("cancel {id}"));
+    Ok(())
+}
+
+async fn swap(cx: Cx<Target>, _: Approved, a: Json<Value>, b: Json<Value>) -> Result<()> {
+    cx.did(format!("swap {} {}", a.0, b.0));
     Ok(())
 }
 
