@@ -111,6 +111,18 @@ pub(crate) fn observation(time: Timestamp, about: Option<&SessionId>, what: &str
     draft(EventKind::Observation, time, &body)
 }
 
+/// The word of why a body was removed.
+pub(crate) fn scrubbed(time: Timestamp, event: uuid::Uuid) -> Draft {
+    let body = Observation {
+        about: None,
+        what: "scrubbed".into(),
+        by: "a test".into(),
+        why: "to see what happens".into(),
+        detail: Map::from_iter([("event_id".to_owned(), event.to_string().into())]),
+    };
+    draft(EventKind::Observation, time, &body)
+}
+
 /// A session that is being written.
 #[derive(Clone)]
 pub(crate) struct Writing {

@@ -10,7 +10,7 @@ use admin_shell::{
 use jiff::Timestamp;
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 
-use super::fixture::{Place, Writing, at, command_end, command_start, end, observation, start};
+use super::fixture::{Place, Writing, at, command_end, command_start, end, observation, scrubbed, start};
 
 /// Something that happens to the journal. Numbers choose among what is there.
 #[derive(Clone, Debug)]
@@ -246,7 +246,7 @@ impl World {
                     admin_shell::journal::Entry::Pruned { .. } => None,
                 });
                 let Some(id) = whole else { return };
-                let why = observation(now, Some(&session.id), "scrubbed");
+                let why = scrubbed(now, id);
                 self.journal.scrub(id, &why).await.expect("scrubbed");
                 self.position += 1;
                 self.last = None;

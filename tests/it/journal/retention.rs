@@ -9,7 +9,7 @@ use admin_shell::{
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
 
-use super::fixture::{Place, Writing, at, command_end, command_start, draft, observation, start};
+use super::fixture::{Place, Writing, at, command_end, command_start, draft, observation, scrubbed, start};
 
 fn everything() -> Prune {
     Prune { before: Timestamp::now() + jiff::Span::new().hours(1), archive: None, by: "a test".into() }
@@ -216,7 +216,7 @@ async fn scrubbing_leaves_no_trace_of_the_body() {
     }
     let asked = Filter { text: Some("correct-horse".into()), ..Filter::default() };
     assert_eq!(journal.sessions(&asked, &Page::default()).await.expect("a page").records.len(), 1);
-    let why = observation(at(5), Some(&session.id), "scrubbed");
+    let why = scrubbed(at(5), id);
     journal.scrub(id, &why).await.expect("scrubbed");
     assert!(journal.sessions(&asked, &Page::default()).await.expect("a page").records.is_empty());
     assert_sound(&journal).await;
@@ -245,7 +245,7 @@ async fn scrubbing_a_start_keeps_the_session() {
     let session = Writing::new("orchestrator");
     let first = start(at(0), "ada", "host-a");
     session.record(&journal, std::slice::from_ref(&first)).await.expect("recorded");
-    journal.scrub(first.event_id(), &observation(at(5), Some(&session.id), "scrubbed")).await.expect("scrubbed");
+    journal.scrub(first.event_id(), &scrubbed(at(5), first.event_id())).await.expect("scrubbed");
     let Found::One(record) = journal.find(session.id.as_str()).await.expect("found") else { panic!("it is listed") };
     assert_eq!((record.start_time, record.username, record.mode.as_deref()), (Some(at(0)), None, Some("interactive")));
     session.record(&journal, &[command_start(at(1), 1, "ps()")]).await.expect("recorded");

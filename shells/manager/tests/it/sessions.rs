@@ -70,7 +70,7 @@ async fn what_is_not_there_is_said() {
         ("show(\"zz\")", "no session has an id that begins with `zz`; ps() shows those that there are"),
         ("ps(0)", "`limit` must be 1 to 1000, got 0"),
         ("ps(1001)", "`limit` must be 1 to 1000, got 1001"),
-        ("quality(\"soon\")", "`since` wants seconds, or text such as \"7d\" or \"1h30m\""),
+        ("quality(\"soon\")", "`since` of `quality` wants seconds, or text such as \"7d\" or \"1h30m\""),
         ("end(\"zz\")", "no session has an id that begins with `zz`"),
     ] {
         let failure = shell.confirms("a test").run(code).await.fails();
