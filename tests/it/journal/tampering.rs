@@ -279,3 +279,19 @@ async fn one_session_can_be_verified() {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[tokio::test]
+async fn a_body_that_nobody_scrubbed_is_missed() {
+    let scene = Scene::new().await;
+    scene.tamper("UPDATE events SET text = NULL WHERE position = 9").await;
+    let report = scene.verify().await;
+    assert!(has(&report, "erased", |f| f.stream == scene.name(1) && f.seq == Some(3)), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_value_of_another_type_is_not_taken() {
+    let scene = Scene::new().await;
+    let mut other = SqliteConnection::connect(&format!("sqlite:{}", scene.place.path())).await.expect("opens");
+    let refused = other.execute("UPDATE events SET text = CAST(text AS BLOB) WHERE position = 9").await;
+    assert!(refused.expect_err("the table is strict").to_string().contains("cannot store BLOB value in TEXT column"));
+}
