@@ -237,8 +237,10 @@ impl Session {
     pub(super) fn redact(&self, text: &str, spans: Option<Vec<std::ops::Range<usize>>>) -> String {
         let spans = spans.unwrap_or_else(|| self.0.interpreter.secret_spans(text));
         let redactor = self.0.setting.recorder.redactor();
-        for secret in spans.iter().filter_map(|span| text.get(span.clone())) {
-            // The same text may hold it once more, where nothing says that it is one.
+        // The same text may hold it once more, where nothing says that it is one. What is longer than this is half a
+        // line that could not be read.
+        const LONGEST: usize = 200;
+        for secret in spans.iter().filter(|span| span.len() <= LONGEST).filter_map(|span| text.get(span.clone())) {
             redactor.remember(secret.trim().trim_matches(['"', '`']));
         }
         redactor.text_with_spans(text, &spans).into_string()
