@@ -153,9 +153,6 @@ impl Recorder {
     pub(crate) async fn outcome(&self, kind: EventKind, body: &impl Serialize) -> Result<(), Unrecorded> {
         let draft = self.redactor.draft(kind, Timestamp::now(), body);
         let mut state = self.state.lock().await;
-        if state.closed {
-            return Err(Unrecorded::lost(AFTER_THE_END));
-        }
         state.waiting.push(draft);
         let written = self.write(&mut state, Vec::new()).await;
         if let Err(JournalError::Invalid(rule)) = &written {

@@ -22,6 +22,7 @@ mod secrets;
 mod strings;
 mod syntax;
 mod value;
+mod work;
 
 pub(crate) use command_style::{CommandLine, parse as parse_command_style};
 

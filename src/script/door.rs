@@ -8,20 +8,24 @@
 use std::{
     collections::BTreeMap,
     panic::AssertUnwindSafe,
-    sync::{Arc, mpsc::Sender},
-    time::{Duration, Instant, SystemTime},
+    sync::Arc,
+    time::{Instant, SystemTime},
 };
 
 use futures_util::FutureExt;
 use serde_json::Value;
 
-use super::run::Run;
+use super::{
+    run::Run,
+    work::{execute, outcome, panic_message, show_preview},
+};
 use crate::{
     console::{Failure, Question},
     event::{CallEnd, CallStart, Decision, EventKind, Hash, Mode, Status, check_reason},
-    helper::{Callable, Ended, FromHelper, HelperError, Input, Output, Prepared, Slots, resolve},
+    helper::{Callable, HelperError, Input, Output, Slots, resolve},
     policy::{Approved, ByEffect, Judgement, Request, Verdict, approve},
     recorder::Unrecorded,
+    redact::MASK,
     spec::{Effect, Spec},
 };
 
@@ -63,7 +67,8 @@ pub(super) fn call(
     let spec = &**helper.spec();
     let slots = resolve(spec, given).map_err(Stop::Failed)?;
     let redactor = run.setting.recorder.redactor();
-    slots.secrets(spec).iter().for_each(|secret| redactor.remember(secret));
+    let secrets = slots.secrets(spec);
+    secrets.iter().for_each(|secret| redactor.remember(secret));
     let values = slots.values(spec);
     let args = slots.texts(spec);
     // A preview takes the same arguments, and they are data: decode them twice rather than ask helpers for `Clone`.
@@ -88,7 +93,10 @@ pub(super) fn call(
     let recorded = approved.is_some();
     let started = Instant::now();
     let ended = execute(run, call.number, prepared, approved.flatten(), spec.timeout, invoke);
-    let result = outcome(run, spec, ended);
+    let result = outcome(run, spec, ended).map_err(|(status, mut error)| {
+        error.message = without_words(&error.message, &secrets);
+        (status, error)
+    });
     if spec.effect == Effect::Read {
         run.count_read(&spec.name, started.elapsed(), result.is_err());
     }
@@ -294,118 +302,6 @@ impl Call<'_> {
     }
 }
 
-/// Runs a decoded call on the runtime and serves it until it is done.
-fn execute(
-    run: &Run,
-    number: u64,
-    prepared: Prepared,
-    approved: Option<Approved>,
-    limit: Option<Duration>,
-    invoke: Invoke<'_>,
-) -> Ended {
-    let cx = run.cx.clone();
-    let done = Done { line: cx.line.clone(), call: number, result: None };
-    run.setting.runtime.spawn(async move {
-        let cancelled = cx.cancelled.clone();
-        let work = AssertUnwindSafe(async move { prepared.start(cx, approved).await }).catch_unwind();
-        let limited = async {
-            match limit {
-                Some(limit) => tokio::time::timeout(limit, work).await.map_err(|_| ()),
-                None => Ok(work.await),
-            }
-        };
-        // The future is dropped at the end of this statement, before anybody hears that it is over.
-        let result = tokio::select! {
-            // First, so that nothing of it runs when the command was stopped before.
-            biased;
-            () = cancelled.cancelled() => Ended::Cancelled,
-            result = limited => match result {
-                Ok(Ok(answer)) => Ended::Answer(answer),
-                Ok(Err(panic)) => Ended::Panicked(panic_message(&*panic)),
-                Err(()) => Ended::TimedOut,
-            },
-        };
-        done.with(result);
-    });
-    run.serve(number, limit, invoke)
-}
-
-/// Says that a call is over; also when the runtime is shut down and drops it, because somebody waits.
-struct Done {
-    line: Sender<FromHelper>,
-    call: u64,
-    result: Option<Ended>,
-}
-
-impl Done {
-    fn with(mut self, result: Ended) {
-        self.result = Some(result);
-    }
-}
-
-impl Drop for Done {
-    fn drop(&mut self) {
-        let result = self.result.take().unwrap_or(Ended::Abandoned);
-        // Nobody listens when the command was over before.
-        let _ = self.line.send(FromHelper::Done { call: self.call, result });
-    }
-}
-
-fn outcome(run: &Run, spec: &Spec, ended: Ended) -> Result<Output, (Status, HelperError)> {
-    let name = &spec.name;
-    match ended {
-        Ended::Answer(Ok(output)) => Ok(output),
-        Ended::Answer(Err(error)) => {
-            let error = match error.downcast::<HelperError>() {
-                Ok(error) => error,
-                Err(error) => HelperError::new("helper", format!("`{name}` failed: {error:#}")),
-            };
-            Err((Status::Error, error))
-        }
-        Ended::Panicked(message) => {
-            Err((Status::Error, HelperError::new("panic", format!("`{name}` panicked: {message}"))))
-        }
-        Ended::Cancelled => {
-            Err((Status::Cancelled, HelperError::new("cancelled", format!("`{name}` was interrupted"))))
-        }
-        Ended::TimedOut => {
-            let limit = spec.timeout.unwrap_or_default();
-            Err((Status::Timeout, HelperError::new("timeout", format!("`{name}` did not end within {limit:?}"))))
-        }
-        Ended::Abandoned if run.is_stopped() => {
-            let message = format!("`{name}` was told to stop and did not: it may still be running");
-            // The first word holds: a refusal stays one.
-            run.stop(Status::Cancelled, Failure::new("cancelled", message.clone()));
-            Err((Status::Unknown, HelperError::new("abandoned", message)))
-        }
-        Ended::Abandoned => {
-            let message = match spec.timeout {
-                Some(limit) => format!("`{name}` did not end within {limit:?}, and may still be running"),
-                None => format!("`{name}` was dropped before it ended"),
-            };
-            Err((Status::Unknown, HelperError::new("timeout", message)))
-        }
-    }
-}
-
-fn show_preview(run: &Run, spec: &Spec, prepared: Prepared, invoke: Invoke<'_>) -> Result<String, Stop> {
-    match outcome(run, spec, execute(run, run.next_preview(), prepared, None, spec.timeout, invoke)) {
-        Ok(Output::Json(Value::String(text))) => Ok(text),
-        Ok(Output::Json(value)) => Ok(value.to_string()),
-        Ok(Output::Handle { .. }) => Ok(String::new()),
-        Err(_) if run.notices_stop() => Err(Stop::Over),
-        Err((_, mut error)) => {
-            error.message = format!("the preview failed, so nothing was run: {}", error.message);
-            Err(Stop::Failed(error))
-        }
-    }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
-}
-
 /// The call as a person would write it, secrets masked.
 fn written(spec: &Spec, args: &Args) -> String {
     let shown: Vec<String> = spec
@@ -424,6 +320,24 @@ fn written(spec: &Spec, args: &Args) -> String {
         })
         .collect();
     format!("{}({})", spec.name, shown.join(", "))
+}
+
+/// A message without the secrets of its own call, where they stand as words: the short ones are remembered nowhere,
+/// because they would mask ordinary words.
+fn without_words(message: &str, secrets: &[String]) -> String {
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let mut message = message.to_owned();
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        let mut from = 0;
+        while let Some(at) = message[from..].find(secret.as_str()).map(|at| from + at) {
+            let end = at + secret.len();
+            let stands_alone = !is_word(message[..at].chars().next_back()) && !is_word(message[end..].chars().next());
+            let mask = if stands_alone { MASK } else { secret };
+            message.replace_range(at..end, mask);
+            from = at + mask.len();
+        }
+    }
+    message
 }
 
 fn words(text: &str) -> String {

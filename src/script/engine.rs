@@ -127,17 +127,8 @@ impl Stage {
         context: &NativeCallContext<'_>,
         args: Vec<Value>,
     ) -> Result<Value, HelperError> {
-        use std::sync::atomic::Ordering;
-        if run.depth.fetch_add(1, Ordering::Relaxed) >= limits::CALLBACK_DEPTH {
-            run.depth.fetch_sub(1, Ordering::Relaxed);
-            return Err(HelperError::new(
-                "limit",
-                "functions call helpers that call functions too deep inside each other",
-            ));
-        }
         let mut args: Vec<Dynamic> = args.into_iter().map(|arg| value::from_json(arg, &self.orders)).collect();
         let result = function.call_raw(context, None, &mut args[..]);
-        run.depth.fetch_sub(1, Ordering::Relaxed);
         let answer = result.map_err(|error| failure::of_callback(*error, &self.helpers, run))?;
         value::to_json(&answer, &self.orders)
             .map_err(|big| HelperError::new("limit", format!("the function's answer is {big}")))

@@ -31,10 +31,8 @@ pub(super) const STACK_BYTES: usize = 256 << 20;
 const OPERATIONS: u64 = 500_000_000;
 /// Processor time of one command, helpers not counted, unless the shell says otherwise.
 pub(crate) const PROCESSOR_TIME: Duration = Duration::from_secs(20);
-/// Calls of script functions inside each other.
+/// Calls of script functions inside each other, also through natives and helpers that call them back.
 const CALL_LEVELS: usize = 64;
-/// Callbacks by native functions inside each other (`map` in `map` …), which the engine itself does not count.
-pub(super) const CALLBACK_DEPTH: usize = 32;
 /// Functions that hold functions that hold functions.
 const TOWER_DEPTH: usize = 16;
 /// Values looked at to find how high a tower is. One that hides by its breadth costs more memory than there is.

@@ -21,6 +21,7 @@ mod modes;
 mod prompt;
 mod recording;
 mod redact;
+mod secrets;
 mod sessions;
 mod testing;
 mod trouble;

@@ -39,6 +39,7 @@ impl AdminShell for Target {
             .param("items", "A list.")
             .param("f", "A function.")
             .run(each);
+        helpers.read("both", "Calls two functions at once.").param("f", "One.").param("g", "The other.").run(both);
         helpers.read("echo", "Answers what it is given.").param("value", "Anything.").run(echo);
         helpers.read("nap", "Sleeps for ten seconds.").run(nap);
         helpers.read("hold", "A handle.").run(async |_: Cx<Self>| Ok::<_, anyhow::Error>(Handle::new(Held)));
@@ -75,6 +76,11 @@ async fn each(_: Cx<Target>, items: Vec<Value>, f: Callback) -> Result<Vec<Value
         answers.push(f.call((item,)).await?);
     }
     Ok(answers)
+}
+
+async fn both(_: Cx<Target>, f: Callback, g: Callback) -> Result<()> {
+    let _ = tokio::join!(f.call::<Value>(()), g.call::<Value>(()));
+    Ok(())
 }
 
 async fn echo(_: Cx<Target>, Json(value): Json<Value>) -> Result<Value> {
