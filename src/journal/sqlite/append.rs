@@ -4,6 +4,7 @@
 //!
 //! | it is | verdict |
 //! |---|---|
+//! | stored as a stub, with the same hash, and whole now | accepted: it takes the stub's place |
 //! | stored, with the same hash | duplicate |
 //! | stored under its id with other content | conflict |
 //! | of a stream that our own processes write, or of our own stream | rejected |
@@ -22,7 +23,7 @@ use uuid::Uuid;
 use super::transaction::Transaction;
 use crate::{
     event::{Draft, Event, Invalid, Place, StreamId},
-    journal::{JournalError, Stream, Verdict},
+    journal::{JournalError, Parcel, Stream, Verdict},
 };
 
 impl Transaction<'_> {
@@ -61,29 +62,30 @@ impl Transaction<'_> {
             self.open_stream(&stream.id, &stream.component, true).await?;
         }
         for event in &fresh {
-            self.push(event).await?;
+            self.push(&Parcel::Whole(event.clone())).await?;
         }
         Ok(events)
     }
 
-    /// Judges sealed events in order and stores those that are accepted.
-    pub(super) async fn append(&mut self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
-        let mut names: Vec<&str> = events.iter().map(|event| event.stream().as_str()).collect();
+    /// Judges what was sealed elsewhere, in order, and stores what is accepted.
+    pub(super) async fn receive(&mut self, parcels: &[Parcel]) -> Result<Vec<Verdict>, JournalError> {
+        let mut names: Vec<&str> = parcels.iter().map(|parcel| parcel.stream().as_str()).collect();
         names.sort_unstable();
         names.dedup();
-        let ids: Vec<Uuid> = events.iter().map(Event::event_id).collect();
+        let ids: Vec<Uuid> = parcels.iter().map(Parcel::event_id).collect();
         self.prefetch(&names, &ids).await?;
-        let mut verdicts = Vec::with_capacity(events.len());
-        for event in events {
-            let verdict = self.judge(event).await?;
+        let mut verdicts = Vec::with_capacity(parcels.len());
+        for parcel in parcels {
+            let verdict = self.judge(parcel).await?;
             match &verdict {
+                Verdict::Accepted if self.known.contains_key(&parcel.event_id()) => self.fill(parcel).await?,
                 Verdict::Accepted => {
-                    if !self.streams.contains_key(event.stream().as_str()) {
-                        self.open_stream(event.stream(), event.component(), false).await?;
+                    if !self.streams.contains_key(parcel.stream().as_str()) {
+                        self.open_stream(parcel.stream(), parcel.component(), false).await?;
                     }
-                    self.push(event).await?;
+                    self.push(parcel).await?;
                 }
-                Verdict::Conflict(reason) => self.keep_aside(event, reason).await?,
+                Verdict::Conflict(reason) => self.keep_aside(parcel, reason).await?,
                 Verdict::Duplicate | Verdict::Rejected(_) => {}
             }
             verdicts.push(verdict);
@@ -91,10 +93,11 @@ impl Transaction<'_> {
         Ok(verdicts)
     }
 
-    async fn judge(&mut self, event: &Event) -> Result<Verdict, JournalError> {
+    async fn judge(&mut self, event: &Parcel) -> Result<Verdict, JournalError> {
         if let Some(known) = self.known.get(&event.event_id()) {
             return Ok(if known.hash == event.hash() {
-                Verdict::Duplicate
+                let fills = known.is_stub && matches!(event, Parcel::Whole(_));
+                if fills { Verdict::Accepted } else { Verdict::Duplicate }
             } else {
                 Verdict::Conflict("another event is stored under this id".to_owned())
             });
@@ -140,14 +143,43 @@ impl Transaction<'_> {
         }))
     }
 
-    async fn follows_a_conflict(&mut self, event: &Event) -> Result<bool, JournalError> {
+    /// Puts an event in the place of its stub, and draws its session again.
+    async fn fill(&mut self, parcel: &Parcel) -> Result<(), JournalError> {
+        let (name, id) = (parcel.stream().as_str(), parcel.event_id());
+        self.flush().await?;
+        self.write_streams().await?;
+        let mut script = super::script::Script::default();
+        script.add("UPDATE events SET text = ?, residue = NULL WHERE event_id = ?");
+        script.bind(parcel.text()).bind(id.as_bytes().as_slice());
+        script.add("SELECT id FROM streams WHERE name = ?").bind(name);
+        let answers = self.read(script).await?;
+        if let Some(row) = answers.iter().flatten().next() {
+            self.draw_again(sqlx::Row::get(row, 0)).await?;
+        }
+        let mut script = super::script::Script::default();
+        script.add(
+            "INSERT INTO command_text (rowid, input) SELECT c.position, c.input FROM events e JOIN commands c \
+             ON c.position = e.position WHERE e.event_id = ? AND c.input IS NOT NULL \
+             AND c.position <= (SELECT text_position FROM journal)",
+        );
+        script.bind(id.as_bytes().as_slice());
+        self.read(script).await?;
+        if let Some(known) = self.known.get_mut(&id) {
+            known.is_stub = false;
+        }
+        // What follows in this transaction finds the stream as it is now.
+        self.streams.remove(name);
+        self.prefetch(&[name], &[]).await
+    }
+
+    async fn follows_a_conflict(&mut self, event: &Parcel) -> Result<bool, JournalError> {
         let Some(prev) = event.prev() else { return Ok(false) };
         let mut script = super::script::Script::default();
         script.add("SELECT 1 FROM conflicts WHERE hash = ?").bind(prev.as_bytes().as_slice());
         Ok(self.read(script).await?.first().is_some_and(|rows| !rows.is_empty()))
     }
 
-    async fn keep_aside(&mut self, event: &Event, reason: &str) -> Result<(), JournalError> {
+    async fn keep_aside(&mut self, event: &Parcel, reason: &str) -> Result<(), JournalError> {
         let mut script = super::script::Script::default();
         script.add(
             "INSERT OR IGNORE INTO conflicts (hash, event_id, stream, seq, recorded_us, reason, text) \
@@ -155,7 +187,8 @@ impl Transaction<'_> {
         );
         let seq = i64::try_from(event.seq()).unwrap_or(i64::MAX);
         script.bind(event.hash().as_bytes().as_slice()).bind(event.event_id().as_bytes().as_slice());
-        script.bind(event.stream().as_str()).bind(seq).bind(self.now_us).bind(reason).bind(event.text());
+        let text = event.text().map_or_else(String::new, str::to_owned);
+        script.bind(event.stream().as_str()).bind(seq).bind(self.now_us).bind(reason).bind(text);
         self.read(script).await.map(drop)
     }
 }

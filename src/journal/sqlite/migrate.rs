@@ -8,7 +8,10 @@ use sqlx::{Executor, Row, SqliteConnection};
 use super::{error::translate, script::Script};
 use crate::{event::JournalId, journal::JournalError};
 
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_journal.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/0001_journal.sql"),
+    include_str!("../../../migrations/sqlite/0002_delivery.sql"),
+];
 
 /// The version that this program reads and writes.
 pub(super) const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;

@@ -10,9 +10,9 @@ use super::{
     transaction::Known,
 };
 use crate::{
-    event::{Event, Hash, Observation},
+    event::{Hash, Observation},
     journal::{
-        JournalError,
+        JournalError, Parcel,
         projection::{Change, Counters, Picture, Span, State, Totals, duration_class},
         replay::Command,
     },
@@ -21,12 +21,12 @@ use crate::{
 /// The last position and its link; after everything was folded, those of the checkpoint.
 pub(super) const SELECT_HEAD: &str = "SELECT position, link FROM events ORDER BY position DESC LIMIT 1";
 
-/// An event and its place in the journal.
+/// An event, or its stub, and its place in the journal.
 pub(super) struct EventRow {
     pub position: i64,
     pub stream: i64,
     pub link: Hash,
-    pub event: Event,
+    pub parcel: Parcel,
 }
 
 /// A stream as a transaction sees it.
@@ -83,7 +83,7 @@ impl Loaded {
     }
 
     /// As it is once its changes are committed.
-    pub(super) fn settled(mut self) -> Self {
+    pub(super) fn settle(&mut self) {
         self.is_new = false;
         self.changed = false;
         self.has_session = self.picture.is_some();
@@ -91,7 +91,6 @@ impl Loaded {
         self.totals_before = self.picture.as_ref().map(|picture| (picture.day(), picture.totals()));
         self.counters_before = self.picture.as_ref().map(|picture| picture.counters).unwrap_or_default();
         self.facts = None;
-        self
     }
 
     /// Where the counters of an open session that is stored stood before, when nothing but them has changed.
@@ -108,7 +107,7 @@ impl Loaded {
 
     /// Moves the head to an event and draws it.
     pub(super) fn push(&mut self, row: &EventRow, now_us: i64) -> Option<Change> {
-        let event = &row.event;
+        let event = &row.parcel;
         let seq = i64::try_from(event.seq()).unwrap_or(i64::MAX);
         if self.is_new && self.next_seq == 0 && seq > 0 {
             self.base = seq;
@@ -124,7 +123,10 @@ impl Loaded {
         let time_us = event.timestamp().as_microsecond();
         let component = &self.component;
         let picture = self.picture.get_or_insert_with(|| Picture::new(component, time_us));
-        let change = picture.apply(event.kind(), row.position, time_us, event.body());
+        let change = match event {
+            Parcel::Whole(event) => picture.apply(event.kind(), row.position, time_us, event.body()),
+            Parcel::Stub(stub) => picture.apply(&stub.event_type, row.position, time_us, &stub.residue()),
+        };
         for (what, time_us) in self.said.drain(..) {
             picture.observe(&what, time_us);
         }
@@ -213,12 +215,15 @@ pub(super) fn loaded(row: &SqliteRow) -> Result<(String, Loaded), JournalError> 
     Ok((name, loaded))
 }
 
-pub(super) const KNOWN_COLUMNS: usize = 3;
+pub(super) const KNOWN_COLUMNS: usize = 4;
 
 pub(super) fn select_known(script: &mut Script, ids: &[Uuid]) {
     for ids in ids.chunks(512) {
         let places = places(ids.len());
-        script.add(&format!("SELECT event_id, hash, text FROM events WHERE event_id IN ({})", marks(places)));
+        script.add(&format!(
+            "SELECT event_id, hash, text, text IS NULL AND residue LIKE '%\"stub\":%' FROM events WHERE event_id IN ({})",
+            marks(places)
+        ));
         for at in 0..places {
             script.bind(ids.get(at).map(|id| id.as_bytes().as_slice()));
         }
@@ -228,7 +233,8 @@ pub(super) fn select_known(script: &mut Script, ids: &[Uuid]) {
 /// Reads a row of [`select_known`].
 pub(super) fn known(row: &SqliteRow) -> Result<(Uuid, Known), JournalError> {
     let id = uuid(row, 0)?;
-    Ok((id, Known { hash: hash(row, 1)?, text: row.get(2), event: None }))
+    let is_stub = row.get::<Option<bool>, _>(3).unwrap_or(false);
+    Ok((id, Known { hash: hash(row, 1)?, text: row.get(2), event: None, is_stub }))
 }
 
 /// The next chunk of some rows, of few different lengths so that its statement is found in the cache.
@@ -243,19 +249,23 @@ fn chunk<'r, T>(shape: Shape, rows: &mut &'r [T]) -> &'r [T] {
 }
 
 pub(super) fn insert_events(scripts: &mut Vec<Script>, shape: Shape, rows: &[EventRow], now_us: i64) {
-    const SQL: &str =
-        "INSERT INTO events (position, event_id, stream, seq, type, time_us, recorded_us, hash, link, text) VALUES ";
+    const SQL: &str = "INSERT INTO events (position, event_id, stream, seq, type, time_us, recorded_us, hash, link, text, residue) \
+         VALUES ";
     let mut rest = rows;
     while !rest.is_empty() {
         let rows = chunk(shape, &mut rest);
         shape.begin(scripts);
         let script = shape.last(scripts);
-        script.add(&format!("{SQL}{}", vec!["(?,?,?,?,?,?,?,?,?,?)"; rows.len()].join(",")));
-        for EventRow { position, stream, link, event } in rows {
+        script.add(&format!("{SQL}{}", vec!["(?,?,?,?,?,?,?,?,?,?,?)"; rows.len()].join(",")));
+        for EventRow { position, stream, link, parcel: event } in rows {
             let seq = i64::try_from(event.seq()).unwrap_or(i64::MAX);
             script.bind(position).bind(event.event_id().as_bytes().as_slice()).bind(stream).bind(seq);
             script.bind(event.kind().as_str()).bind(event.timestamp().as_microsecond()).bind(now_us);
             script.bind(event.hash().as_bytes().as_slice()).bind(link.as_bytes().as_slice()).bind(event.text());
+            script.bind(match event {
+                Parcel::Whole(_) => None,
+                Parcel::Stub(stub) => Some(stub.residue().to_string()),
+            });
         }
     }
 }
