@@ -175,9 +175,8 @@ impl Banner {
             tokio::time::sleep(LOOK_EVERY).await;
             match session.recorder().state() {
                 Recording::Opening => {}
-                Recording::On => return,
-                failing @ Recording::Failing(_) => {
-                    notices.show(&tracking(&failing));
+                known => {
+                    notices.show(&tracking(&known));
                     return;
                 }
             }
