@@ -158,17 +158,17 @@ impl AdminShell for Orchestrator {
             // Before it is counted: nothing may begin after the count.
             engine.drain();
         }
-        let runs = match engine.under_way() {
+        let (runs, them) = match engine.under_way() {
             0 => return None,
-            1 => "1 run is".to_owned(),
-            many => format!("{many} runs are"),
+            1 => ("1 run is".to_owned(), "it"),
+            many => (format!("{many} runs are"), "them"),
         };
         Some(if is_script(cx) {
-            format!("{runs} under way: waiting for the end (Ctrl-C stops what runs and puts it back into the queue).")
+            format!("{runs} under way: waiting for the end (Ctrl-C stops {them} and queues {them} again).")
         } else {
             format!(
-                "{runs} under way here. Leaving stops what runs and puts it back into the queue, to start anew in the next \
-                 shell; what may start only once has then failed."
+                "{runs} under way here. Leaving stops {them}, to start anew in the next shell;\n\
+                 what may start only once (attempts: 1) has then failed."
             )
         })
     }

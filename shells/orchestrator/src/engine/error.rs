@@ -120,7 +120,7 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         let words = match self {
             Self::Invalid { field, .. } => format!("help(\"submit\") says what `{field}` may be"),
-            Self::Unknown { nearest: Some(nearest), .. } => format!("did you mean {nearest}? ps() lists all runs"),
+            Self::Unknown { nearest: Some(nearest), .. } => format!("did you mean {nearest}?"),
             Self::Unknown { nearest: None, .. } => "ps() lists all runs".to_owned(),
             Self::Ambiguous { .. } => "give more of the id".to_owned(),
             Self::AlreadyOver { id, .. } => format!("show(\"{id}\") says how it ended"),

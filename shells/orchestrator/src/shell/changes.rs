@@ -36,7 +36,7 @@ pub(super) fn register(helpers: &mut Helpers<Orchestrator>) {
             "How often it may be started, 1 to 100; 3 without it. With 1 it is never started again by itself.",
         )
         .example(r#"submit("greeting", "echo", ["hello"])"#)
-        .example(r#"submit("backup", "tar", ["-cf", "/dev/null", "."], #{timeout: "10m", attempts: 1})"#)
+        .example(r#"submit("backup", "tar", ["-cf", "/dev/null", "."], #{timeout: "10m"})"#)
         .run(submit);
     helpers
         .write("retry", "Queues a run again that failed, timed out or was cancelled; its attempts are counted on.")

@@ -177,6 +177,37 @@ async fn mistakes_are_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_output_is_shown_from_its_end() {
+    let bench = Bench::new();
+    let session = session(&bench).await;
+    let many = run(&session, r#"submit("many", "seq", ["3000"])"#).await;
+    comes_to(&session, &many, Status::Succeeded).await;
+    let shown = value(&session, "logs(ps()[0])").await;
+    let shown = shown.as_str().unwrap();
+    assert!(shown.starts_with("--- 2001 earlier lines are not shown; logs(id, 3001) shows them ---\nstdout | 2001\n"));
+    assert!(shown.ends_with("stdout | 3000\n"));
+    let last = value(&session, "logs(ps()[0], 1)").await;
+    assert_eq!(last, "--- 3000 earlier lines are not shown; logs(id, 3001) shows them ---\nstdout | 3000\n");
+    assert!(value(&session, "logs(ps()[0], 3001)").await.as_str().unwrap().starts_with("--- attempt 1 ---\n"));
+    session.close(admin_shell::EndReason::Exit).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_narrow_terminal_shows_what_went_wrong_and_whole_times() {
+    let bench = Bench::new();
+    let session = session(&bench).await;
+    let bad = run(&session, r#"submit("bad", "sh", ["-c", "echo why >&2; exit 7"], #{attempts: 1})"#).await;
+    let bad = comes_to(&session, &bad, Status::Failed).await;
+    let width = admin_shell::Width::Columns(80);
+    let errors = admin_shell::render::render(&value(&session, "errors()").await, width);
+    assert!(errors.contains("exited with") && errors.contains("why"), "{errors}");
+    let runs = admin_shell::render::render(&value(&session, "ps()").await, width);
+    let created = bad.created.to_string();
+    assert!(runs.contains(&format!(" {}Z", &created[.."2026-11-20T14:01:10".len()])), "{runs}");
+    session.close(admin_shell::EndReason::Exit).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_in_arguments_are_not_shown() {
     let bench = Bench::new();
     let session = session(&bench).await;
