@@ -175,6 +175,8 @@ impl Banner {
             tokio::time::sleep(LOOK_EVERY).await;
             match session.recorder().state() {
                 Recording::Opening => {}
+                // Good news is for the first prompt only: a command that ran says it as well, and is not to be interrupted.
+                Recording::On if session.has_worked() => return,
                 known => {
                     notices.show(&tracking(&known));
                     return;

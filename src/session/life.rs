@@ -92,6 +92,11 @@ impl Session {
         tokio::time::timeout(HOOK_PATIENCE, self.inner().hooks.unfinished()).await.ok().flatten()
     }
 
+    /// Whether a command has begun.
+    pub(crate) fn has_worked(&self) -> bool {
+        self.inner().commands.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether it has begun to end.
     pub(crate) fn is_leaving(&self) -> bool {
         self.inner().leaving.check().is_err()
