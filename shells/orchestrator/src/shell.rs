@@ -112,10 +112,9 @@ fn told<T>(answer: crate::engine::Result<T>) -> Result<T> {
 /// A run as it is shown: what is known to be secret is masked, the file has it as it was given.
 fn masked(cx: &Cx<Orchestrator>, mut run: Run) -> Run {
     run.args = masked_args(cx, run.args);
-    for text in [Some(&mut run.name), Some(&mut run.program), run.error.as_mut(), run.last_line.as_mut()] {
-        if let Some(text) = text {
-            *text = cx.redacted(text);
-        }
+    let texts = [Some(&mut run.name), Some(&mut run.program), run.error.as_mut(), run.last_line.as_mut()];
+    for text in texts.into_iter().flatten() {
+        *text = cx.redacted(text);
     }
     run
 }
