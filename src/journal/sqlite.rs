@@ -10,6 +10,8 @@
 
 mod append;
 mod archive;
+mod column;
+mod differences;
 mod error;
 mod migrate;
 mod open;
@@ -28,6 +30,7 @@ mod single;
 mod site;
 mod status;
 mod text;
+mod text_check;
 mod transaction;
 mod upkeep;
 mod verify;

@@ -11,10 +11,9 @@ use std::{
     path::Path,
 };
 
-use sqlx::Row;
-
 use super::{
     SqliteJournal,
+    column::Cells,
     prune::{Candidate, names},
     script::Script,
 };
@@ -38,7 +37,7 @@ pub(super) async fn write(journal: &SqliteJournal, path: &Path, candidates: &[Ca
         let mut script = Script::default();
         script.add("SELECT text FROM events WHERE stream = ? AND text IS NOT NULL ORDER BY seq").bind(candidate.stream);
         for row in journal.rows(script).await? {
-            writeln!(archive, "{}", row.get::<&str, _>(0)).map_err(failed)?;
+            writeln!(archive, "{}", row.cell::<&str>(0)?).map_err(failed)?;
         }
     }
     for name in names(candidates) {
@@ -50,7 +49,7 @@ pub(super) async fn write(journal: &SqliteJournal, path: &Path, candidates: &[Ca
             )
             .bind(name);
         for row in journal.rows(script).await? {
-            writeln!(archive, "{}", row.get::<&str, _>(0)).map_err(failed)?;
+            writeln!(archive, "{}", row.cell::<&str>(0)?).map_err(failed)?;
         }
     }
     archive.flush().map_err(failed)?;

@@ -6,11 +6,14 @@
 //!
 //! A page is made of one or more *walks*, each giving its newest sessions; the page is the newest of them all.
 
-use jiff::Timestamp;
-use sqlx::Row;
-
-use super::{SqliteJournal, record, script::Script};
+use super::{
+    SqliteJournal,
+    column::{Cells, number},
+    record,
+    script::Script,
+};
 use crate::journal::{Cursor, Filter, JournalError, Page, SessionStatus, Sessions, projection::duration_class};
+use jiff::Timestamp;
 
 /// A filter that matches fewer sessions than this is looked up and sorted.
 const FEW: i64 = 4_000;
@@ -68,7 +71,10 @@ pub(super) async fn sessions(journal: &SqliteJournal, filter: &Filter, page: &Pa
     rows.truncate(limit);
     let records = rows.iter().map(|row| record::session(row, now_us)).collect::<Result<Vec<_>, _>>()?;
     let next = rows.last().filter(|_| !is_last);
-    let next = next.map(|row| Cursor { start_us: row.get(2), session_id: row.get(0) });
+    let next = match next {
+        Some(row) => Some(Cursor { start_us: row.cell(2)?, session_id: row.cell(0)? }),
+        None => None,
+    };
     Ok(Sessions { records, next })
 }
 
@@ -218,7 +224,7 @@ impl Plan<'_> {
              WHERE class IS NOT NULL) SELECT class FROM classes WHERE class <= ?",
         );
         script.bind(filter.longer_than.map_or(0, class)).bind(filter.shorter_than.map_or(i64::MAX, class));
-        Ok(self.journal.rows(script).await?.iter().map(|row| row.get(0)).collect())
+        self.journal.rows(script).await?.iter().map(|row| row.cell(0)).collect()
     }
 
     /// How many sessions a walk meets, counted no further than is worth knowing.
@@ -228,7 +234,7 @@ impl Plan<'_> {
         script
             .add(&format!("SELECT count(*) FROM (SELECT 1 FROM sessions p {from} WHERE {} LIMIT {FEW})", walk.by.sql));
         bind(&mut script, &walk.by.values);
-        Ok(self.journal.rows(script).await?.first().map_or(0, |row| row.get(0)))
+        number(self.journal.rows(script).await?.first(), 0)
     }
 
     /// Filters by a part of a command: looked up when it is rare, tried on the way when it is common.

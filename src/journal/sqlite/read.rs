@@ -1,10 +1,12 @@
 //! Reading single things: a session by its id, events, observations, commands.
 
 use jiff::Timestamp;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
 use super::{
-    SqliteJournal, record,
+    SqliteJournal,
+    column::Cells,
+    record,
     rows::{hash, uuid},
     script::Script,
 };
@@ -39,14 +41,12 @@ pub(super) async fn find(journal: &SqliteJournal, prefix: &str) -> Result<Found,
     script.bind(prefix).bind(format!("{prefix}~"));
     let rows = journal.rows(script).await?;
     let now_us = Timestamp::now().as_microsecond();
-    let exact = rows.iter().find(|row| row.get::<&str, _>(0) == prefix);
+    let names = rows.iter().map(|row| row.cell::<&str>(0)).collect::<Result<Vec<_>, _>>()?;
+    let exact = names.iter().position(|name| *name == prefix).map(|at| &rows[at]);
     match (exact, rows.as_slice()) {
         (Some(row), _) | (None, [row]) => Ok(Found::One(Box::new(record::session(row, now_us)?))),
         (None, []) => Ok(Found::None),
-        (None, rows) => {
-            let ids = rows.iter().filter_map(|row| row.get::<&str, _>(0).parse().ok()).collect();
-            Ok(Found::Many(ids))
-        }
+        (None, _) => Ok(Found::Many(names.iter().filter_map(|name| name.parse().ok()).collect())),
     }
 }
 
@@ -66,16 +66,16 @@ pub(super) async fn events(
 }
 
 fn entry(stream: &StreamId, row: &SqliteRow) -> Result<Entry, JournalError> {
-    let seq: i64 = row.get(1);
-    match row.get::<Option<&str>, _>(0) {
+    let seq: i64 = row.cell(1)?;
+    match row.cell::<Option<&str>>(0)? {
         Some(text) => Event::parse(text)
             .map(Entry::Whole)
             .map_err(|error| JournalError::Damaged(format!("event {seq} of {stream}: {error}"))),
         None => Ok(Entry::Pruned {
             seq: record::count(seq),
             event_id: uuid(row, 2)?,
-            event_type: row.get(3),
-            timestamp: record::timestamp(row.get(4)),
+            event_type: row.cell(3)?,
+            timestamp: record::timestamp(row.cell(4)?),
             hash: hash(row, 5)?,
         }),
     }
@@ -89,7 +89,7 @@ pub(super) async fn observations(journal: &SqliteJournal, about: &SessionId) -> 
     );
     script.bind(about.as_str());
     let parse = |row: &SqliteRow| {
-        Event::parse(row.get(0))
+        Event::parse(row.cell(0)?)
             .map_err(|error| JournalError::Damaged(format!("an observation about {about}: {error}")))
     };
     journal.rows(script).await?.iter().map(parse).collect()
@@ -136,16 +136,16 @@ pub(super) async fn commands(
 }
 
 fn command(row: &SqliteRow) -> Result<CommandRecord, JournalError> {
-    let id: &str = row.get(0);
+    let id: &str = row.cell(0)?;
     Ok(CommandRecord {
         session_id: id.parse().map_err(|_| JournalError::Damaged(format!("`{id}` is no session's id")))?,
-        component_name: row.get(1),
-        command: record::count(row.get(2)),
-        start_time: record::timestamp(row.get(3)),
-        input: row.get(4),
-        status: row.get::<Option<String>, _>(5).unwrap_or_else(|| "unknown".to_owned()),
-        duration_us: row.get::<Option<i64>, _>(6).map(record::count),
-        error: row.get(7),
+        component_name: row.cell(1)?,
+        command: record::count(row.cell(2)?),
+        start_time: record::timestamp(row.cell(3)?),
+        input: row.cell(4)?,
+        status: row.cell::<Option<String>>(5)?.unwrap_or_else(|| "unknown".to_owned()),
+        duration_us: row.cell::<Option<i64>>(6)?.map(record::count),
+        error: row.cell(7)?,
     })
 }
 

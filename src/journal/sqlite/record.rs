@@ -1,9 +1,9 @@
 //! From a row to the session record that everybody is shown.
 
 use jiff::Timestamp;
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
-use super::rows;
+use super::{column::Cells, rows};
 use crate::journal::{JournalError, SessionRecord, SessionStatus, projection::State};
 
 /// The columns of [`session`], of `sessions p`, `streams s` and `presence b`.
@@ -18,53 +18,53 @@ pub(super) const JOINS: &str = "JOIN streams s ON s.id = p.stream LEFT JOIN pres
 
 /// Reads a row of [`COLUMNS`], as of `now_us`.
 pub(super) fn session(row: &SqliteRow, now_us: i64) -> Result<SessionRecord, JournalError> {
-    let id: String = row.get(0);
-    let start_us: Option<i64> = row.get(3);
-    let state = State::parse(row.get(6));
-    let heard_us: i64 = row.get(31);
-    let beat_us: Option<i64> = row.get(33);
-    let inferred: bool = row.get(8);
-    let (outcomes, failed): (i64, i64) = (row.get(27), row.get(28));
-    let end_reason: Option<String> = row.get(7);
-    let metadata: Option<String> = row.get(25);
+    let id: String = row.cell(0)?;
+    let start_us: Option<i64> = row.cell(3)?;
+    let state = State::parse(row.cell(6)?);
+    let heard_us: i64 = row.cell(31)?;
+    let beat_us: Option<i64> = row.cell(33)?;
+    let inferred: bool = row.cell(8)?;
+    let (outcomes, failed): (i64, i64) = (row.cell(27)?, row.cell(28)?);
+    let end_reason: Option<String> = row.cell(7)?;
+    let metadata: Option<String> = row.cell(25)?;
     let duration_us: Option<i64> = match state {
         State::Open => start_us.map(|start| now_us.saturating_sub(start).max(0)),
-        State::Ended | State::Crashed => row.get(5),
+        State::Ended | State::Crashed => row.cell(5)?,
     };
     Ok(SessionRecord {
         session_id: id.parse().map_err(|_| JournalError::Damaged(format!("`{id}` is no session's id")))?,
         session_type: "admin_shell".to_owned(),
-        component_name: row.get(1),
-        component_type: row.get(9),
-        component_version: row.get(10),
-        shell_type: row.get(11),
-        mode: row.get(12),
-        status: status(state, beat_us, row.get(34), now_us),
+        component_name: row.cell(1)?,
+        component_type: row.cell(9)?,
+        component_version: row.cell(10)?,
+        shell_type: row.cell(11)?,
+        mode: row.cell(12)?,
+        status: status(state, beat_us, row.cell(34)?, now_us),
         end_reason: end_reason.and_then(|word| word.parse().ok()),
         inferred,
         start_time: start_us.map(timestamp),
-        end_time: row.get::<Option<i64>, _>(4).map(timestamp),
+        end_time: row.cell::<Option<i64>>(4)?.map(timestamp),
         duration_seconds: duration_us.map(seconds),
         last_seen: Some(timestamp(heard_us.max(beat_us.unwrap_or(i64::MIN)))),
-        pid: row.get(13),
-        username: row.get(14),
-        home: row.get(15),
-        uid: row.get(16),
-        actor_kind: row.get(17),
-        verified: row.get(18),
-        hostname: row.get(19),
-        platform: row.get(20),
-        runtime: row.get(21),
-        python_version: row.get(22),
-        working_directory: row.get(23),
-        reason: row.get(24),
-        commands: count(row.get(26)),
+        pid: row.cell(13)?,
+        username: row.cell(14)?,
+        home: row.cell(15)?,
+        uid: row.cell(16)?,
+        actor_kind: row.cell(17)?,
+        verified: row.cell(18)?,
+        hostname: row.cell(19)?,
+        platform: row.cell(20)?,
+        runtime: row.cell(21)?,
+        python_version: row.cell(22)?,
+        working_directory: row.cell(23)?,
+        reason: row.cell(24)?,
+        commands: count(row.cell(26)?),
         failed_commands: count(failed),
-        write_calls: count(row.get(29)),
-        destroy_calls: count(row.get(30)),
+        write_calls: count(row.cell(29)?),
+        destroy_calls: count(row.cell(30)?),
         quality_score: quality(outcomes, failed, inferred),
         chain_head: rows::optional_hash(row, 32)?.map(|hash| hash.to_string()),
-        forked: row.get(35),
+        forked: row.cell(35)?,
         metadata: metadata.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }

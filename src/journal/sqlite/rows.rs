@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::{
+    column::{Cells, unreadable},
     script::{Script, Shape},
     transaction::Known,
 };
@@ -162,42 +163,45 @@ pub(super) fn select_streams(script: &mut Script, names: &[&str]) {
 
 /// Reads a row of [`select_streams`].
 pub(super) fn loaded(row: &SqliteRow) -> Result<(String, Loaded), JournalError> {
-    let name: String = row.get(1);
+    let name: String = row.cell(1)?;
     let is_session = name.starts_with("sess_");
-    let component: String = row.get(2);
-    let order_us: Option<i64> = row.get(18);
-    let running: Option<i64> = row.get(16);
-    let picture = order_us.map(|order_us| Picture {
-        component: component.clone(),
-        span: Span {
-            order_us,
-            start_us: row.get(19),
-            end_us: row.get(20),
-            duration_us: row.get(21),
-            state: State::parse(row.get(22)),
-            end_reason: row.get(23),
-            own_end: row.get(24),
-            inferred: row.get(25),
-        },
-        counters: Counters {
-            commands: row.get(11),
-            outcomes: row.get(12),
-            failed: row.get(13),
-            writes: row.get(14),
-            destroys: row.get(15),
-        },
-        last_us: row.get(10),
-        running: running.map(|command| (command, row.get(17))),
-    });
+    let component: String = row.cell(2)?;
+    let order_us: Option<i64> = row.cell(18)?;
+    let running: Option<i64> = row.cell(16)?;
+    let picture = match order_us {
+        None => None,
+        Some(order_us) => Some(Picture {
+            component: component.clone(),
+            span: Span {
+                order_us,
+                start_us: row.cell(19)?,
+                end_us: row.cell(20)?,
+                duration_us: row.cell(21)?,
+                state: State::parse(row.cell(22)?),
+                end_reason: row.cell(23)?,
+                own_end: row.cell(24)?,
+                inferred: row.cell(25)?,
+            },
+            counters: Counters {
+                commands: row.cell(11)?,
+                outcomes: row.cell(12)?,
+                failed: row.cell(13)?,
+                writes: row.cell(14)?,
+                destroys: row.cell(15)?,
+            },
+            last_us: row.cell(10)?,
+            running: running.zip(row.cell(17)?),
+        }),
+    };
     let loaded = Loaded {
-        id: row.get(0),
-        own: row.get(3),
-        pruned: row.get(4),
-        base: row.get(5),
-        next_seq: row.get(6),
+        id: row.cell(0)?,
+        own: row.cell(3)?,
+        pruned: row.cell(4)?,
+        base: row.cell(5)?,
+        next_seq: row.cell(6)?,
         head_hash: optional_hash(row, 7)?,
-        head_position: row.get(8),
-        heard_us: row.get(9),
+        head_position: row.cell(8)?,
+        heard_us: row.cell(9)?,
         is_new: false,
         is_session,
         has_session: picture.is_some(),
@@ -228,7 +232,7 @@ pub(super) fn select_known(script: &mut Script, ids: &[Uuid]) {
 /// Reads a row of [`select_known`].
 pub(super) fn known(row: &SqliteRow) -> Result<(Uuid, Known), JournalError> {
     let id = uuid(row, 0)?;
-    Ok((id, Known { hash: hash(row, 1)?, text: row.get(2), event: None }))
+    Ok((id, Known { hash: hash(row, 1)?, text: row.cell(2)?, event: None }))
 }
 
 /// The next chunk of some rows, of few different lengths so that its statement is found in the cache.
@@ -448,19 +452,19 @@ pub(super) fn add_totals(script: &mut Script, table: &str, day: i64, component: 
 
 /// A hash in a column of bytes.
 pub(super) fn hash(row: &SqliteRow, column: usize) -> Result<Hash, JournalError> {
-    optional_hash(row, column)?.ok_or_else(|| JournalError::Damaged("a hash is missing".to_owned()))
+    optional_hash(row, column)?.ok_or_else(|| unreadable(row, column))
 }
 
 pub(super) fn optional_hash(row: &SqliteRow, column: usize) -> Result<Option<Hash>, JournalError> {
-    let bytes: Option<&[u8]> = row.try_get(column).map_err(|error| JournalError::Damaged(error.to_string()))?;
+    let bytes: Option<&[u8]> = row.cell(column)?;
     let hash = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).map(Hash::from_bytes);
-    bytes.map(hash).transpose().map_err(|_| JournalError::Damaged("a hash has not 32 bytes".to_owned()))
+    bytes.map(hash).transpose().map_err(|_| unreadable(row, column))
 }
 
 /// An id in a column of bytes.
 pub(super) fn uuid(row: &SqliteRow, column: usize) -> Result<Uuid, JournalError> {
-    let bytes: &[u8] = row.try_get(column).map_err(|error| JournalError::Damaged(error.to_string()))?;
-    Uuid::from_slice(bytes).map_err(|_| JournalError::Damaged("an event's id has not 16 bytes".to_owned()))
+    let bytes: &[u8] = row.cell(column)?;
+    Uuid::from_slice(bytes).map_err(|_| unreadable(row, column))
 }
 
 /// A number of places of few different sizes, so that statements are found in the cache.

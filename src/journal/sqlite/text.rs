@@ -4,10 +4,9 @@
 //! it in every commit would cost recording a third more; what is not in it yet is searched row by row. A part that is
 //! common is not looked up at all: walking the list and trying each session finds a page sooner than sorting all matches.
 
-use sqlx::Row;
-
 use super::{
     SqliteJournal,
+    column::Cells,
     query::{Condition, bind},
     script::Script,
 };
@@ -61,7 +60,7 @@ pub(super) async fn find(journal: &SqliteJournal, text: &str, few: i64) -> Resul
     if i64::try_from(rows.len()).unwrap_or(i64::MAX) >= few {
         return Ok(Found::TooMany(common));
     }
-    let mut streams: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    let mut streams: Vec<i64> = rows.iter().map(|row| row.cell(0)).collect::<Result<_, _>>()?;
     streams.sort_unstable();
     streams.dedup();
     Ok(Found::Streams(streams))
