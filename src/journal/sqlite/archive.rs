@@ -13,13 +13,12 @@ use std::{
 
 use super::{
     SqliteJournal,
-    column::Cells,
     prune::{Candidate, names},
     script::Script,
 };
 use crate::{
     event::{Event, StreamId},
-    journal::{JournalError, Verdict},
+    journal::{JournalError, Verdict, cells::Cells},
 };
 
 /// Events in one step of reading.

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{SqliteConnection, sqlite::SqliteRow};
 
 use super::{
-    column::Cells,
     pages::{StreamPage, StreamRow},
     record::timestamp,
     script::Script,
@@ -17,6 +16,7 @@ use crate::{
     event::{Event, Observation, SessionId},
     journal::{
         Difference, JournalError,
+        cells::Cells,
         projection::{Counters, Totals},
         replay::{Command, Drawn},
     },

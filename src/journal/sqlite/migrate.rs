@@ -5,12 +5,14 @@
 
 use sqlx::{Executor, SqliteConnection};
 
-use super::{
-    column::{Cells, number},
-    error::translate,
-    script::Script,
+use super::{error::translate, script::Script};
+use crate::{
+    event::JournalId,
+    journal::{
+        JournalError,
+        cells::{Cells, number},
+    },
 };
-use crate::{event::JournalId, journal::JournalError};
 
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_journal.sql")];
 

@@ -13,7 +13,6 @@ use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    column::Cells,
     error::translate,
     rows::{hash, optional_hash, uuid},
     script::Script,
@@ -22,6 +21,7 @@ use crate::{
     event::{EventKind, Hash},
     journal::{
         JournalError,
+        cells::Cells,
         projection::{Counters, Facts, Picture, Span, State, duration_class},
         replay::{Command, Drawn, Line},
     },

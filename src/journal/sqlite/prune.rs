@@ -14,7 +14,6 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     SqliteJournal, archive,
-    column::Cells,
     pace::Turn,
     record::count,
     rows::{self, hash},
@@ -23,7 +22,7 @@ use super::{
 };
 use crate::{
     event::{Draft, EventKind, Hash},
-    journal::{Journal, JournalError, Prune, Pruned},
+    journal::{Journal, JournalError, Prune, Pruned, cells::Cells},
 };
 use serde_json::{Map, Value, json};
 

@@ -9,7 +9,6 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     SqliteJournal,
-    column::{Cells, number},
     differences::{self, Observations, heard},
     pace::Turn,
     pages::{StreamPage, StreamRow},
@@ -19,6 +18,7 @@ use super::{
 };
 use crate::journal::{
     Difference, JournalError, Rebuilt,
+    cells::{Cells, number},
     projection::Totals,
     replay::{Drawn, Said, draw},
 };

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::column::Cells;
-use crate::journal::{JournalError, projection::Totals};
+use crate::journal::{JournalError, cells::Cells, projection::Totals};
 
 /// Sums by day and component.
 pub(super) type Sums = BTreeMap<(i64, String), Totals>;

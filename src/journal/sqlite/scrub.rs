@@ -6,10 +6,10 @@
 
 use uuid::Uuid;
 
-use super::{SqliteJournal, column::Cells, prune::forget_text, rows, script::Script};
+use super::{SqliteJournal, prune::forget_text, rows, script::Script};
 use crate::{
     event::{Draft, EventKind, Invalid},
-    journal::{Journal, JournalError, projection::residue, replay::draw},
+    journal::{Journal, JournalError, cells::Cells, projection::residue, replay::draw},
 };
 
 pub(super) async fn scrub(journal: &SqliteJournal, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {

@@ -1,7 +1,7 @@
 //! Size and state of the journal, and what about it wants attention.
 
-use super::{SqliteJournal, column::Cells, migrate::SCHEMA_VERSION, record, script::Script, site::Site};
-use crate::journal::{Journal, JournalError, JournalStatus, Room};
+use super::{SqliteJournal, migrate::SCHEMA_VERSION, record, script::Script, site::Site};
+use crate::journal::{Journal, JournalError, JournalStatus, Room, cells::Cells};
 
 /// Past this size it is worth thinking about pruning.
 const LARGE_BYTES: u64 = 1024 * 1024 * 1024;

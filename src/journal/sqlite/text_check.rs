@@ -14,12 +14,11 @@ use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 
 use super::{
     Readers, SqliteJournal,
-    column::Cells,
     differences::at_position,
     error::{Code, code},
     script::Script,
 };
-use crate::journal::{Difference, JournalError};
+use crate::journal::{Difference, JournalError, cells::Cells};
 
 /// Commands in a page.
 const COMMANDS: i64 = 2_000;

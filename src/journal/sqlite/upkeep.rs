@@ -15,13 +15,11 @@ use std::{
 
 use sqlx::SqliteConnection;
 
-use super::{
-    column::{Cells, number},
-    pace::Turn,
-    script::Script,
-    writer::Writer,
+use super::{pace::Turn, script::Script, writer::Writer};
+use crate::journal::{
+    JournalError,
+    cells::{Cells, number},
 };
-use crate::journal::JournalError;
 
 /// After about so many pages it is worth the trouble: some megabytes of WAL.
 const WORTH: u64 = 1_000;

@@ -21,7 +21,6 @@ use uuid::Uuid;
 
 use super::{
     SqliteJournal,
-    column::{Cells, number},
     differences::heard,
     pages::StreamPage,
     record::{count, timestamp},
@@ -32,6 +31,7 @@ use crate::{
     event::{Event, Hash, Observation, SessionId},
     journal::{
         Anchor, Fault, JournalError, Report,
+        cells::{Cells, number},
         chain::{genesis, link},
         replay::Said,
     },

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{
-        column::Cells,
         differences::{self, Observations},
         rollups,
         rows::{hash, uuid},
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     event::Event,
-    journal::{Difference, JournalError, projection::Totals},
+    journal::{Difference, JournalError, cells::Cells, projection::Totals},
 };
 
 impl Check<'_> {

@@ -1,10 +1,13 @@
-//! From a row to the session record that everybody is shown.
+//! From rows to the records that everybody is shown.
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
 
-use super::{column::Cells, rows};
-use crate::journal::{JournalError, SessionRecord, SessionStatus, projection::State};
+use super::{
+    CommandRecord, Entry, JournalError, SessionRecord, SessionStatus,
+    cells::{Cells, hash, optional_hash, uuid},
+    projection::State,
+};
+use crate::event::{Event, StreamId};
 
 /// The columns of [`session`], of `sessions p`, `streams s` and `presence b`.
 pub(super) const COLUMNS: &str = "p.session_id, p.component, p.order_us, p.start_us, p.end_us, p.duration_us, \
@@ -17,7 +20,7 @@ pub(super) const COLUMNS: &str = "p.session_id, p.component, p.order_us, p.start
 pub(super) const JOINS: &str = "JOIN streams s ON s.id = p.stream LEFT JOIN presence b ON b.session_id = p.session_id";
 
 /// Reads a row of [`COLUMNS`], as of `now_us`.
-pub(super) fn session(row: &SqliteRow, now_us: i64) -> Result<SessionRecord, JournalError> {
+pub(super) fn session(row: &impl Cells, now_us: i64) -> Result<SessionRecord, JournalError> {
     let id: String = row.cell(0)?;
     let start_us: Option<i64> = row.cell(3)?;
     let state = State::parse(row.cell(6)?);
@@ -63,7 +66,7 @@ pub(super) fn session(row: &SqliteRow, now_us: i64) -> Result<SessionRecord, Jou
         write_calls: count(row.cell(29)?),
         destroy_calls: count(row.cell(30)?),
         quality_score: quality(outcomes, failed, inferred),
-        chain_head: rows::optional_hash(row, 32)?.map(|hash| hash.to_string()),
+        chain_head: optional_hash(row, 32)?.map(|hash| hash.to_string()),
         forked: row.cell(35)?,
         metadata: metadata.and_then(|text| serde_json::from_str(&text).ok()),
     })
@@ -99,4 +102,43 @@ pub(super) fn count(number: i64) -> u64 {
 
 fn seconds(us: i64) -> f64 {
     us as f64 / 1_000_000.0
+}
+
+/// The columns of [`entry`], of `events e`.
+pub(super) const ENTRY_COLUMNS: &str = "e.text, e.seq, e.event_id, e.type, e.time_us, e.hash";
+
+/// Reads a row of [`ENTRY_COLUMNS`].
+pub(super) fn entry(stream: &StreamId, row: &impl Cells) -> Result<Entry, JournalError> {
+    let seq: i64 = row.cell(1)?;
+    match row.cell::<Option<&str>>(0)? {
+        Some(text) => Event::parse(text)
+            .map(Entry::Whole)
+            .map_err(|error| JournalError::Damaged(format!("event {seq} of {stream}: {error}"))),
+        None => Ok(Entry::Pruned {
+            seq: count(seq),
+            event_id: uuid(row, 2)?,
+            event_type: row.cell(3)?,
+            timestamp: timestamp(row.cell(4)?),
+            hash: hash(row, 5)?,
+        }),
+    }
+}
+
+/// The columns of [`command`], of `sessions p` and `commands c`.
+pub(super) const COMMAND_COLUMNS: &str =
+    "p.session_id, p.component, c.command, c.start_us, c.input, c.status, c.duration_us, c.error";
+
+/// Reads a row of [`COMMAND_COLUMNS`].
+pub(super) fn command(row: &impl Cells) -> Result<CommandRecord, JournalError> {
+    let id: &str = row.cell(0)?;
+    Ok(CommandRecord {
+        session_id: id.parse().map_err(|_| JournalError::Damaged(format!("`{id}` is no session's id")))?,
+        component_name: row.cell(1)?,
+        command: count(row.cell(2)?),
+        start_time: timestamp(row.cell(3)?),
+        input: row.cell(4)?,
+        status: row.cell::<Option<String>>(5)?.unwrap_or_else(|| "unknown".to_owned()),
+        duration_us: row.cell::<Option<i64>>(6)?.map(count),
+        error: row.cell(7)?,
+    })
 }
