@@ -42,7 +42,7 @@ pub use outbox::{ALL_COMPONENTS, Buried, DeliveryStatus, Head, Kept, Outgoing, P
 pub use parcel::{Always, Parcel, Stub};
 pub use presence::{EMIT_BOUNDS_US, Emits, EndRequest, Presence};
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
-pub use report::{Anchor, Fault, JournalStatus, Prune, Pruned, Rebuilt, Report};
+pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, Rebuilt, Report};
 pub use sqlite::SqliteJournal;
 
 /// A stream as its writer knows it.
