@@ -21,6 +21,7 @@ mod pace;
 mod pages;
 mod presence;
 mod prune;
+mod prunings;
 mod rebuild;
 mod rollups;
 mod rows;
@@ -40,14 +41,15 @@ mod writer;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use uuid::Uuid;
 
 use self::{ledger::Ledger, site::Site, writer::Writer};
 use super::{
     Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Found, Head, Journal,
-    JournalError, JournalStatus, Kept, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned, Rebuilt, Report,
-    Room, SessionRecord, Sessions, Stream, Verdict, query, read, shown as record,
+    JournalError, JournalStatus, Kept, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned, PrunedSession,
+    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, query, read, shown as record,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -222,6 +224,14 @@ impl Journal for SqliteJournal {
 
     async fn prune(&self, plan: &Prune) -> Result<Pruned, JournalError> {
         prune::prune(self, plan).await
+    }
+
+    async fn prunable(&self, before: Timestamp) -> Result<Option<Pruned>, JournalError> {
+        prune::prunable(self, before).await.map(Some)
+    }
+
+    async fn find_pruned(&self, id_or_prefix: &str) -> Result<Option<PrunedSession>, JournalError> {
+        prunings::find(self, id_or_prefix).await
     }
 
     async fn scrub(&self, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {
