@@ -15,13 +15,21 @@ use uuid::Uuid;
 
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
+mod cells;
 mod chain;
 mod error;
 mod filter;
+mod judge;
+mod loaded;
 mod projection;
+mod query;
+mod read;
 mod record;
 mod replay;
 mod report;
+mod sealing;
+mod shown;
+mod source;
 mod sqlite;
 
 pub use error::JournalError;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     error::{Code, code, translate},
     migrate::SCHEMA_VERSION,
-    rows::{self, EventRow, Loaded},
+    rows::{self, EventRow, KNOWN_COLUMNS, Loaded},
     script::{Script, Shape, Stopped},
     single,
     writer::{check_version, failed_commit},
@@ -29,21 +29,13 @@ use crate::{
     journal::{
         JournalError,
         chain::{genesis, link},
+        loaded::Known,
         projection::Change,
     },
 };
 
 /// At most this many rows wait before they are written.
 const ROWS_WAITING: usize = 256;
-
-/// An event that is stored already.
-#[derive(Clone)]
-pub(super) struct Known {
-    pub hash: Hash,
-    /// Its text as it was read, or the event as it was just pushed.
-    pub text: Option<String>,
-    pub event: Option<Event>,
-}
 
 /// What a committed transaction leaves to the next one on the same connection.
 pub(super) struct Warm {
@@ -187,7 +179,7 @@ impl<'c> Transaction<'c> {
 
     fn take_in(&mut self, answers: &[Vec<SqliteRow>]) -> Result<(), JournalError> {
         for row in answers.iter().flatten() {
-            if row.len() == rows::KNOWN_COLUMNS {
+            if row.len() == KNOWN_COLUMNS {
                 let (id, known) = rows::known(row)?;
                 self.known.insert(id, known);
             } else {
