@@ -35,7 +35,7 @@ mod sqlite;
 pub use error::JournalError;
 pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
-pub use report::{Anchor, Fault, JournalStatus, Prune, Pruned, Rebuilt, Report};
+pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, Rebuilt, Report};
 pub use sqlite::SqliteJournal;
 
 /// A stream as its writer knows it.
