@@ -15,7 +15,7 @@ use crate::{
     event::{CommandEnd, EventKind, Status},
     policy::Origin,
     recorder::WhenUnrecorded,
-    script::{Arguments, Evaluated, Job, Run, parse_command_style},
+    script::{Arguments, Evaluated, Job, Run, parse_command_style, secret_literals},
 };
 
 impl Session {
@@ -199,7 +199,8 @@ impl Session {
                 let (text, fault) = source.checked();
                 let allows_command_style = source.allows_command_style();
                 let command = if allows_command_style && fault.is_none() { self.command_style(&text) } else { None };
-                let shown = self.redact(&text, command.as_ref().map(|command| command.secret_spans.clone()));
+                let spans = command.as_ref().map(|command| command.secret_spans.clone());
+                let shown = self.redact(&text, spans.unwrap_or_else(|| self.0.interpreter.learn_secrets(&text)));
                 // An error may quote what the record masks.
                 let redactor = self.0.setting.recorder.redactor();
                 input::masked_parts(&text, &shown).into_iter().for_each(|secret| redactor.remember(secret));
@@ -237,15 +238,15 @@ impl Session {
         parse_command_style(text, &self.0.registry, |name| variables.iter().any(|variable| variable == name))
     }
 
-    pub(super) fn redact(&self, text: &str, spans: Option<Vec<std::ops::Range<usize>>>) -> String {
-        let spans = spans.unwrap_or_else(|| self.0.interpreter.secret_spans(text));
+    /// The text with these byte ranges masked, and every secret in the rest.
+    pub(super) fn redact(&self, text: &str, spans: Vec<std::ops::Range<usize>>) -> String {
         let redactor = self.0.setting.recorder.redactor();
-        // The same text may hold it once more, where nothing says that it is one. What is longer than this is half a
-        // line that could not be read.
-        const LONGEST: usize = 200;
-        for secret in spans.iter().filter(|span| span.len() <= LONGEST).filter_map(|span| text.get(span.clone())) {
-            redactor.remember(secret.trim().trim_matches(['"', '`']));
-        }
+        // The same text may hold it once more, where nothing says that it is one.
+        spans
+            .iter()
+            .filter_map(|span| text.get(span.clone()))
+            .flat_map(secret_literals)
+            .for_each(|secret| redactor.remember(secret));
         redactor.text_with_spans(text, &spans).into_string()
     }
 }
