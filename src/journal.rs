@@ -15,19 +15,27 @@ use uuid::Uuid;
 
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
+mod cells;
 mod chain;
 mod error;
 mod filter;
+mod judge;
+mod loaded;
 mod projection;
+mod query;
+mod read;
 mod record;
 mod replay;
 mod report;
+mod sealing;
+mod shown;
+mod source;
 mod sqlite;
 
 pub use error::JournalError;
 pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
-pub use report::{Anchor, Fault, JournalStatus, Prune, Pruned, Rebuilt, Report};
+pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, Rebuilt, Report};
 pub use sqlite::SqliteJournal;
 
 /// A stream as its writer knows it.

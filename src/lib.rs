@@ -45,6 +45,8 @@
 //! | [`analytics`] | what the record says when it is looked at as a whole; pure |
 //! | [`render`] | values as text |
 //! | [`config`] | layered configuration and directories |
+//! | `token` | bearer tokens: what they say, and how they are minted; feature `jwt` |
+//! | `tracker` | the service that events of many shells reach, and its doors; feature `tracker` |
 //! | `testing` | for tests of shells; feature `testing` |
 
 pub mod analytics;
@@ -64,6 +66,10 @@ mod shell;
 pub mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "jwt")]
+pub mod token;
+#[cfg(feature = "tracker")]
+pub mod tracker;
 
 pub use event::{Actor, EndReason, Event, Mode, Status};
 pub use helper::{Callback, Cx, Handle, HelperError, Helpers, Json, Progress, Rows, Secret, SessionInfo, Timespan};

@@ -10,24 +10,25 @@
 
 mod append;
 mod archive;
+mod column;
+mod differences;
 mod error;
 mod migrate;
 mod open;
 mod pace;
 mod pages;
 mod prune;
-mod query;
-mod read;
 mod rebuild;
-mod record;
 mod rollups;
 mod rows;
 mod script;
 mod scrub;
 mod single;
 mod site;
+mod source;
 mod status;
 mod text;
+mod text_check;
 mod transaction;
 mod upkeep;
 mod verify;
@@ -42,7 +43,7 @@ use uuid::Uuid;
 use self::{site::Site, writer::Writer};
 use super::{
     CommandFilter, CommandRecord, Entry, Filter, Found, Journal, JournalError, JournalStatus, Page, Prune, Pruned,
-    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict,
+    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, query, read, shown as record,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -135,27 +136,27 @@ impl Journal for SqliteJournal {
     }
 
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {
-        query::sessions(self, filter, page).await
+        query::sessions(&mut &*self, filter, page).await
     }
 
     async fn find(&self, id_or_prefix: &str) -> Result<Found, JournalError> {
-        read::find(self, id_or_prefix).await
+        read::find(&mut &*self, id_or_prefix).await
     }
 
     async fn events(&self, stream: &StreamId, from: u64, limit: u32) -> Result<Vec<Entry>, JournalError> {
-        read::events(self, stream, from, limit).await
+        read::events(&mut &*self, stream, from, limit).await
     }
 
     async fn observations(&self, about: &SessionId) -> Result<Vec<Event>, JournalError> {
-        read::observations(self, about).await
+        read::observations(&mut &*self, about).await
     }
 
     async fn commands(&self, filter: &CommandFilter) -> Result<Vec<CommandRecord>, JournalError> {
-        read::commands(self, filter).await
+        read::commands(&mut &*self, filter).await
     }
 
     async fn open_sessions(&self) -> Result<Vec<SessionRecord>, JournalError> {
-        read::open_sessions(self).await
+        read::open_sessions(&mut &*self).await
     }
 
     async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError> {

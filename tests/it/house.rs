@@ -19,6 +19,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("repl", &["session", "spec", "event", "recorder", "render", "shell"]),
     ("analytics", &["journal", "event"]),
     ("config", &[]),
+    ("token", &[]),
+    ("tracker", &["token", "journal", "recorder", "delivery", "sinks", "analytics", "event"]),
 ];
 
 /// Crate → the only place that may name it.

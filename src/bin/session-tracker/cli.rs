@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{completions, end, events, journal, list, schema, show, verify};
+use crate::{completions, end, events, journal, list, schema, serve, show, verify};
 
 const AFTER_HELP: &str = "\
 Ids: the beginning of an id is enough, with or without `sess_`, as long as it names one session.
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Journal(journal::Journal),
     /// The JSON Schemas of events, and files checked against them.
     Schema(schema::Schema),
+    /// Run the tracker: the service that events of many shells reach.
+    Serve(serve::Serve),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }

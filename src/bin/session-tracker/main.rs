@@ -16,15 +16,17 @@ mod events;
 mod exit;
 mod find;
 mod journal;
+mod keys;
 mod list;
 mod output;
 mod place;
 mod plural;
 mod schema;
+mod serve;
 mod show;
 mod verify;
 
-use std::{any::Any, panic::AssertUnwindSafe, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -35,14 +37,16 @@ use crate::{
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // The service works on all cores; everything else starts faster on one.
+    let mut runtime = match cli.command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return exit::report(&Stop::Failed(anyhow::Error::from(error).context("starting the runtime"))),
     };
-    // A journal whose tables were changed by hand can make a column unreadable: that is the journal's fault, not ours to show.
-    std::panic::set_hook(Box::new(|_| {}));
-    let ran = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(cli))));
-    match ran.unwrap_or_else(|panic| Err(Stop::Failed(unreadable(&*panic)))) {
+    match runtime.block_on(run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => exit::report(&stop),
     }
@@ -58,11 +62,7 @@ async fn run(cli: Cli) -> Result<(), Stop> {
         Command::Verify(verify) => verify::run(verify, &source).await,
         Command::Journal(journal) => journal::run(journal, &source).await,
         Command::Schema(schema) => schema::run(schema),
+        Command::Serve(serve) => serve::run(serve, &source).await,
         Command::Completions(completions) => completions::run(completions),
     }
-}
-
-fn unreadable(panic: &(dyn Any + Send)) -> anyhow::Error {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    anyhow::anyhow!("the journal is damaged, a value in it is not of its type: {}", text.unwrap_or("no more is known"))
 }

@@ -1,19 +1,17 @@
-//! The tables' rows: how they are read and written. No rule lives here.
+//! The tables' rows: how they are written, and the statements that read them. No rule lives here.
 
-use std::collections::{BTreeMap, HashMap};
-
-use sqlx::{Row, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use super::{
-    script::{Script, Shape},
-    transaction::Known,
+use super::script::{Script, Shape};
+pub(super) use crate::journal::{
+    cells::{hash, optional_hash, uuid},
+    loaded::{Differences, EventRow, Loaded, add_difference, known, loaded},
 };
 use crate::{
-    event::{Event, Hash, Observation},
+    event::Observation,
     journal::{
-        JournalError,
-        projection::{Change, Counters, Picture, Span, State, Totals, duration_class},
+        loaded::{Gathered, SELECT_KNOWN, SELECT_STREAMS, Waiting, gather},
+        projection::{Change, Picture, Totals, duration_class},
         replay::Command,
     },
 };
@@ -21,196 +19,14 @@ use crate::{
 /// The last position and its link; after everything was folded, those of the checkpoint.
 pub(super) const SELECT_HEAD: &str = "SELECT position, link FROM events ORDER BY position DESC LIMIT 1";
 
-/// An event and its place in the journal.
-pub(super) struct EventRow {
-    pub position: i64,
-    pub stream: i64,
-    pub link: Hash,
-    pub event: Event,
-}
-
-/// A stream as a transaction sees it.
-pub(super) struct Loaded {
-    pub id: i64,
-    pub component: String,
-    pub own: bool,
-    pub pruned: bool,
-    pub base: i64,
-    pub next_seq: i64,
-    pub head_hash: Option<Hash>,
-    /// The session that it draws; `None` for a journal's own stream and for a pruned session.
-    pub picture: Option<Picture>,
-    head_position: i64,
-    heard_us: i64,
-    /// The row is not in the table yet.
-    is_new: bool,
-    is_session: bool,
-    /// The session's row is in the table.
-    has_session: bool,
-    changed: bool,
-    span_before: Option<Span>,
-    totals_before: Option<(i64, Totals)>,
-    counters_before: Counters,
-    facts: Option<Box<crate::journal::projection::Facts>>,
-    /// What was said about the session before its first event came.
-    said: Vec<(String, i64)>,
-}
-
-impl Loaded {
-    /// A stream that is about to be opened.
-    pub(super) fn new(id: i64, component: &str, own: bool, is_session: bool, said: Vec<(String, i64)>) -> Self {
-        Self {
-            id,
-            component: component.to_owned(),
-            own,
-            pruned: false,
-            base: 0,
-            next_seq: 0,
-            head_hash: None,
-            picture: None,
-            head_position: 0,
-            heard_us: 0,
-            is_new: true,
-            is_session,
-            has_session: false,
-            changed: false,
-            span_before: None,
-            totals_before: None,
-            counters_before: Counters::default(),
-            facts: None,
-            said,
-        }
-    }
-
-    /// As it is once its changes are committed.
-    pub(super) fn settled(mut self) -> Self {
-        self.is_new = false;
-        self.changed = false;
-        self.has_session = self.picture.is_some();
-        self.span_before = self.picture.as_ref().map(|picture| picture.span.clone());
-        self.totals_before = self.picture.as_ref().map(|picture| (picture.day(), picture.totals()));
-        self.counters_before = self.picture.as_ref().map(|picture| picture.counters).unwrap_or_default();
-        self.facts = None;
-        self
-    }
-
-    /// Where the counters of an open session that is stored stood before, when nothing but them has changed.
-    pub(super) fn goes_on_from(&self) -> Option<Counters> {
-        let picture = self.picture.as_ref()?;
-        let is_open = self.span_before.as_ref() == Some(&picture.span) && picture.span.state == State::Open;
-        (is_open && self.has_session && self.facts.is_none()).then_some(self.counters_before)
-    }
-
-    /// Whether its rows must be written.
-    pub(super) fn has_changed(&self) -> bool {
-        self.changed
-    }
-
-    /// Moves the head to an event and draws it.
-    pub(super) fn push(&mut self, row: &EventRow, now_us: i64) -> Option<Change> {
-        let event = &row.event;
-        let seq = i64::try_from(event.seq()).unwrap_or(i64::MAX);
-        if self.is_new && self.next_seq == 0 && seq > 0 {
-            self.base = seq;
-        }
-        self.next_seq = seq + 1;
-        self.head_hash = Some(event.hash());
-        self.head_position = row.position;
-        self.heard_us = now_us;
-        self.changed = true;
-        if !self.is_session || self.pruned {
-            return None;
-        }
-        let time_us = event.timestamp().as_microsecond();
-        let component = &self.component;
-        let picture = self.picture.get_or_insert_with(|| Picture::new(component, time_us));
-        let change = picture.apply(event.kind(), row.position, time_us, event.body());
-        for (what, time_us) in self.said.drain(..) {
-            picture.observe(&what, time_us);
-        }
-        match change {
-            Some(Change::Facts(facts)) => {
-                self.facts = Some(facts);
-                None
-            }
-            other => other,
-        }
-    }
-
-    /// Draws what somebody else said.
-    pub(super) fn observe(&mut self, what: &str, time_us: i64) {
-        if let Some(picture) = self.picture.as_mut() {
-            picture.observe(what, time_us);
-            self.changed = true;
-        }
-    }
-}
-
 pub(super) fn select_streams(script: &mut Script, names: &[&str]) {
-    const SQL: &str = "SELECT s.id, s.name, s.component, s.own, s.pruned, s.base, s.next_seq, s.head_hash, \
-         s.head_position, s.heard_us, s.last_us, s.commands, s.outcomes, s.failed, s.writes, s.destroys, s.running, \
-         s.running_position, p.order_us, p.start_us, p.end_us, p.duration_us, p.status, p.end_reason, p.own_end, \
-         p.inferred FROM streams s LEFT JOIN sessions p ON p.stream = s.id WHERE s.name IN ";
     for names in names.chunks(128) {
         let places = places(names.len());
-        script.add(&format!("{SQL}({})", marks(places)));
+        script.add(&format!("{SELECT_STREAMS} WHERE s.name IN ({})", marks(places)));
         for at in 0..places {
             script.bind(names.get(at).copied());
         }
     }
-}
-
-/// Reads a row of [`select_streams`].
-pub(super) fn loaded(row: &SqliteRow) -> Result<(String, Loaded), JournalError> {
-    let name: String = row.get(1);
-    let is_session = name.starts_with("sess_");
-    let component: String = row.get(2);
-    let order_us: Option<i64> = row.get(18);
-    let running: Option<i64> = row.get(16);
-    let picture = order_us.map(|order_us| Picture {
-        component: component.clone(),
-        span: Span {
-            order_us,
-            start_us: row.get(19),
-            end_us: row.get(20),
-            duration_us: row.get(21),
-            state: State::parse(row.get(22)),
-            end_reason: row.get(23),
-            own_end: row.get(24),
-            inferred: row.get(25),
-        },
-        counters: Counters {
-            commands: row.get(11),
-            outcomes: row.get(12),
-            failed: row.get(13),
-            writes: row.get(14),
-            destroys: row.get(15),
-        },
-        last_us: row.get(10),
-        running: running.map(|command| (command, row.get(17))),
-    });
-    let loaded = Loaded {
-        id: row.get(0),
-        own: row.get(3),
-        pruned: row.get(4),
-        base: row.get(5),
-        next_seq: row.get(6),
-        head_hash: optional_hash(row, 7)?,
-        head_position: row.get(8),
-        heard_us: row.get(9),
-        is_new: false,
-        is_session,
-        has_session: picture.is_some(),
-        changed: false,
-        span_before: picture.as_ref().map(|picture| picture.span.clone()),
-        totals_before: picture.as_ref().map(|picture| (picture.day(), picture.totals())),
-        counters_before: picture.as_ref().map(|picture| picture.counters).unwrap_or_default(),
-        facts: None,
-        said: Vec::new(),
-        component,
-        picture,
-    };
-    Ok((name, loaded))
 }
 
 pub(super) const KNOWN_COLUMNS: usize = 3;
@@ -218,17 +34,11 @@ pub(super) const KNOWN_COLUMNS: usize = 3;
 pub(super) fn select_known(script: &mut Script, ids: &[Uuid]) {
     for ids in ids.chunks(512) {
         let places = places(ids.len());
-        script.add(&format!("SELECT event_id, hash, text FROM events WHERE event_id IN ({})", marks(places)));
+        script.add(&format!("{SELECT_KNOWN} WHERE event_id IN ({})", marks(places)));
         for at in 0..places {
             script.bind(ids.get(at).map(|id| id.as_bytes().as_slice()));
         }
     }
-}
-
-/// Reads a row of [`select_known`].
-pub(super) fn known(row: &SqliteRow) -> Result<(Uuid, Known), JournalError> {
-    let id = uuid(row, 0)?;
-    Ok((id, Known { hash: hash(row, 1)?, text: row.get(2), event: None }))
 }
 
 /// The next chunk of some rows, of few different lengths so that its statement is found in the cache.
@@ -260,30 +70,9 @@ pub(super) fn insert_events(scripts: &mut Vec<Script>, shape: Shape, rows: &[Eve
     }
 }
 
-/// A change, with the position, stream and time of the event that made it.
-pub(super) type Waiting = (i64, i64, i64, Change);
-
-/// Writes changes of commands. A command that starts and ends among them is one row, written once.
+/// Writes changes of commands.
 pub(super) fn write_changes(scripts: &mut Vec<Script>, shape: Shape, changes: Vec<Waiting>) {
-    let mut started: Vec<(i64, Command)> = Vec::new();
-    let mut places: HashMap<i64, usize> = HashMap::new();
-    let mut finished = Vec::new();
-    for (position, stream, time_us, change) in changes {
-        match change {
-            Change::Facts(_) => {}
-            Change::Started { command, input } => {
-                places.insert(position, started.len());
-                let (status, duration_us, error) = (None, None, None);
-                let row = Command { position, command, start_us: time_us, input, status, duration_us, error };
-                started.push((stream, row));
-            }
-            Change::Finished { at: Some(at), status, duration_us, error, .. } if places.contains_key(&at) => {
-                let (_, row) = &mut started[places[&at]];
-                (row.status, row.duration_us, row.error) = (Some(status), duration_us, error);
-            }
-            change @ Change::Finished { .. } => finished.push((position, stream, change)),
-        }
-    }
+    let Gathered { started, finished } = gather(changes);
     let mut rest = started.as_slice();
     while !rest.is_empty() {
         let rows = chunk(shape, &mut rest);
@@ -330,9 +119,6 @@ pub(super) fn insert_observation(script: &mut Script, position: i64, observation
     script.add("INSERT INTO observations (position, about, what, time_us) VALUES (?,?,?,?)");
     script.bind(position).bind(about.as_str()).bind(observation.what.as_str()).bind(time_us);
 }
-
-/// Differences to the sums, by day and component.
-pub(super) type Differences = BTreeMap<(i64, String), Totals>;
 
 /// Writes what a transaction has changed of a stream: its row, its session's row; and adds to the sums of its day.
 pub(super) fn write_stream(script: &mut Script, name: &str, loaded: &Loaded, sums: &mut Differences) {
@@ -414,22 +200,6 @@ pub(super) fn insert_session(
     script.bind(facts.working_directory.as_deref()).bind(facts.reason.as_deref()).bind(facts.metadata.as_deref());
 }
 
-/// Adds what a session's totals have changed by.
-pub(super) fn add_difference(sums: &mut Differences, before: Option<(i64, Totals)>, picture: &Picture) {
-    let mut add = |day: i64, totals: Totals, sign: i64| {
-        let sum = sums.entry((day, picture.component.clone())).or_default();
-        *sum = sum.zip(totals, |a, b| a + sign * b);
-    };
-    let now = (picture.day(), picture.totals());
-    if before == Some(now) {
-        return;
-    }
-    if let Some((day, totals)) = before {
-        add(day, totals, -1);
-    }
-    add(now.0, now.1, 1);
-}
-
 /// Adds to the sums of a day, in `rollups` or `rollups_base`.
 pub(super) fn add_totals(script: &mut Script, table: &str, day: i64, component: &str, totals: &Totals) {
     script.add(&format!(
@@ -444,23 +214,6 @@ pub(super) fn add_totals(script: &mut Script, table: &str, day: i64, component: 
     for column in totals.columns() {
         script.bind(column);
     }
-}
-
-/// A hash in a column of bytes.
-pub(super) fn hash(row: &SqliteRow, column: usize) -> Result<Hash, JournalError> {
-    optional_hash(row, column)?.ok_or_else(|| JournalError::Damaged("a hash is missing".to_owned()))
-}
-
-pub(super) fn optional_hash(row: &SqliteRow, column: usize) -> Result<Option<Hash>, JournalError> {
-    let bytes: Option<&[u8]> = row.try_get(column).map_err(|error| JournalError::Damaged(error.to_string()))?;
-    let hash = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).map(Hash::from_bytes);
-    bytes.map(hash).transpose().map_err(|_| JournalError::Damaged("a hash has not 32 bytes".to_owned()))
-}
-
-/// An id in a column of bytes.
-pub(super) fn uuid(row: &SqliteRow, column: usize) -> Result<Uuid, JournalError> {
-    let bytes: &[u8] = row.try_get(column).map_err(|error| JournalError::Damaged(error.to_string()))?;
-    Uuid::from_slice(bytes).map_err(|_| JournalError::Damaged("an event's id has not 16 bytes".to_owned()))
 }
 
 /// A number of places of few different sizes, so that statements are found in the cache.

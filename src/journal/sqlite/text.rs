@@ -6,34 +6,23 @@
 
 use sqlx::Row;
 
-use super::{
-    SqliteJournal,
-    query::{Condition, bind},
-    script::Script,
+use super::{SqliteJournal, script::Script};
+use crate::journal::{
+    JournalError,
+    source::{Statement, WithText},
 };
-use crate::journal::JournalError;
 
 /// Turns that a search spends on the text index.
 const TURNS: usize = 4;
 
-/// Which sessions have a command with the text.
-pub(super) enum Found {
-    /// These streams.
-    Streams(Vec<i64>),
-    /// Too many to look up: a condition on session `p` instead.
-    TooMany(Condition),
-}
-
-pub(super) async fn find(journal: &SqliteJournal, text: &str, few: i64) -> Result<Found, JournalError> {
+pub(super) async fn find(journal: &SqliteJournal, text: &str, few: i64) -> Result<WithText, JournalError> {
     let matches = condition(text);
-    let common = Condition::new(
-        format!(
-            "EXISTS (SELECT 1 FROM events e CROSS JOIN commands c ON c.position = e.position \
-             WHERE e.stream = p.stream AND {})",
-            matches.sql.replace("input", "c.input")
-        ),
-        matches.values.clone(),
-    );
+    let common = Statement::new(format!(
+        "EXISTS (SELECT 1 FROM events e CROSS JOIN commands c ON c.position = e.position \
+         WHERE e.stream = p.stream AND {})",
+        matches.sql.replace("input", "c.input")
+    ));
+    let common = common.bind_all(&matches.values);
     if let Ok(writer) = journal.writer()
         && has_backlog(journal).await?
     {
@@ -43,28 +32,26 @@ pub(super) async fn find(journal: &SqliteJournal, text: &str, few: i64) -> Resul
             tracing::debug!(%error, "the text index is filled later");
         }
     }
-    let mut script = Script::default();
-    if text.chars().count() < 3 {
+    let statement = if text.chars().count() < 3 {
         // Nothing so short is in the index: the commands are tried one by one, which stops soon when it is common.
-        script.add(&format!("SELECT stream FROM commands WHERE {} ORDER BY position DESC LIMIT {few}", matches.sql));
+        Statement::new(format!("SELECT stream FROM commands WHERE {} ORDER BY position DESC LIMIT {few}", matches.sql))
     } else {
-        script.add(&format!(
+        let indexed = Statement::new(format!(
             "SELECT stream FROM commands WHERE position IN \
              (SELECT rowid FROM command_text WHERE {0} LIMIT {few}) UNION ALL SELECT stream FROM commands \
              WHERE position > (SELECT text_position FROM journal) AND {0} LIMIT {few}",
             matches.sql
         ));
-        bind(&mut script, &matches.values);
-    }
-    bind(&mut script, &matches.values);
-    let rows = journal.rows(script).await?;
+        indexed.bind_all(&matches.values)
+    };
+    let rows = journal.rows(statement.bind_all(&matches.values).into()).await?;
     if i64::try_from(rows.len()).unwrap_or(i64::MAX) >= few {
-        return Ok(Found::TooMany(common));
+        return Ok(WithText::TooMany(common));
     }
     let mut streams: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     streams.sort_unstable();
     streams.dedup();
-    Ok(Found::Streams(streams))
+    Ok(WithText::Streams(streams))
 }
 
 async fn has_backlog(journal: &SqliteJournal) -> Result<bool, JournalError> {
@@ -75,11 +62,11 @@ async fn has_backlog(journal: &SqliteJournal) -> Result<bool, JournalError> {
 
 /// `LIKE` without `ESCAPE`, which is what the index understands: its two special characters stand for any one character
 /// there, and are compared after.
-fn condition(text: &str) -> Condition {
+fn condition(text: &str) -> Statement {
     let pattern = format!("%{}%", text.replace('%', "_"));
     if text.contains(['%', '_']) {
         let sql = "input LIKE ? AND instr(lower(input), lower(?)) > 0";
-        return Condition::new(sql, vec![pattern.as_str().into(), text.into()]);
+        return Statement::new(sql).bind(pattern).bind(text);
     }
-    Condition::new("input LIKE ?", vec![pattern.as_str().into()])
+    Statement::new("input LIKE ?").bind(pattern)
 }

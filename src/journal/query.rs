@@ -7,80 +7,62 @@
 //! A page is made of one or more *walks*, each giving its newest sessions; the page is the newest of them all.
 
 use jiff::Timestamp;
-use sqlx::Row;
 
-use super::{SqliteJournal, record, script::Script};
-use crate::journal::{Cursor, Filter, JournalError, Page, SessionStatus, Sessions, projection::duration_class};
+use super::{
+    Cursor, Filter, JournalError, Page, SessionStatus, Sessions,
+    cells::{Cells, number},
+    projection::duration_class,
+    shown,
+    source::{Source, Statement, Value, WithText},
+};
 
 /// A filter that matches fewer sessions than this is looked up and sorted.
 const FEW: i64 = 4_000;
 
-/// A condition, and the values of its question marks.
-#[derive(Clone)]
-pub(super) struct Condition {
-    pub sql: String,
-    pub values: Vec<Value>,
-}
-
-#[derive(Clone)]
-pub(super) enum Value {
-    Text(String),
-    Number(i64),
-}
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl Condition {
-    pub(super) fn new(sql: impl Into<String>, values: Vec<Value>) -> Self {
-        Self { sql: sql.into(), values }
-    }
-}
-
 /// One way through the sessions: an index (or none), and what it is entered with.
+#[derive(Clone)]
 struct Walk {
     index: Option<&'static str>,
-    by: Condition,
+    by: Statement,
 }
 
-pub(super) async fn sessions(journal: &SqliteJournal, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {
+pub(super) async fn sessions<S: Source>(
+    source: &mut S,
+    filter: &Filter,
+    page: &Page,
+) -> Result<Sessions, JournalError> {
     let now_us = Timestamp::now().as_microsecond();
-    let mut plan = Plan { journal, now_us, walks: Vec::new(), rest: Vec::new() };
+    let mut plan = Plan { source, now_us, walks: Vec::new(), rest: Vec::new() };
     plan.make(filter).await?;
     if let Some(Cursor { start_us, session_id }) = &page.after {
-        let values = vec![(*start_us).into(), session_id.as_str().into()];
-        plan.rest.push(Condition::new("(p.order_us, p.session_id) < (?, ?)", values));
+        let place = Statement::new("(p.order_us, p.session_id) < (?, ?)");
+        plan.rest.push(place.bind(*start_us).bind(session_id.as_str()));
     }
     // One more than asked for tells whether there is another page.
     let wanted = i64::from(page.limit) + 1;
-    let mut rows = journal.rows(plan.script(wanted)).await?;
+    let statement = plan.statement(wanted);
+    let mut rows = source.rows(statement).await?;
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let is_last = rows.len() <= limit;
     rows.truncate(limit);
-    let records = rows.iter().map(|row| record::session(row, now_us)).collect::<Result<Vec<_>, _>>()?;
+    let records = rows.iter().map(|row| shown::session(row, now_us)).collect::<Result<Vec<_>, _>>()?;
     let next = rows.last().filter(|_| !is_last);
-    let next = next.map(|row| Cursor { start_us: row.get(2), session_id: row.get(0) });
+    let next = match next {
+        Some(row) => Some(Cursor { start_us: row.cell(2)?, session_id: row.cell(0)? }),
+        None => None,
+    };
     Ok(Sessions { records, next })
 }
 
 /// How a page is found.
-struct Plan<'j> {
-    journal: &'j SqliteJournal,
+struct Plan<'s, S> {
+    source: &'s mut S,
     now_us: i64,
     walks: Vec<Walk>,
-    rest: Vec<Condition>,
+    rest: Vec<Statement>,
 }
 
-impl Plan<'_> {
+impl<S: Source> Plan<'_, S> {
     async fn make(&mut self, filter: &Filter) -> Result<(), JournalError> {
         self.bound(filter);
         let mut exact = self.exact(filter);
@@ -103,9 +85,10 @@ impl Plan<'_> {
             self.walk_one(exact);
         }
         if filter.longer_than.is_some() || filter.shorter_than.is_some() {
-            let walked = match self.walks.as_slice() {
-                [walk] => self.size(walk).await? < FEW,
-                _ => false,
+            let walk = if let [walk] = self.walks.as_slice() { Some(walk.clone()) } else { None };
+            let walked = match walk {
+                Some(walk) => self.size(&walk).await? < FEW,
+                None => false,
             };
             let classes = if walked { None } else { Some(self.classes(filter).await?) };
             self.durations(filter, classes);
@@ -116,10 +99,10 @@ impl Plan<'_> {
     /// Conditions on the place in the list: every index is ordered by it.
     fn bound(&mut self, filter: &Filter) {
         if let Some(after) = filter.after {
-            self.rest.push(Condition::new("p.order_us >= ?", vec![after.as_microsecond().into()]));
+            self.rest.push(Statement::new("p.order_us >= ?").bind(after.as_microsecond()));
         }
         if let Some(before) = filter.before {
-            self.rest.push(Condition::new("p.order_us < ?", vec![before.as_microsecond().into()]));
+            self.rest.push(Statement::new("p.order_us < ?").bind(before.as_microsecond()));
         }
     }
 
@@ -132,7 +115,7 @@ impl Plan<'_> {
             (&filter.component_type, "component_type", "sessions_by_type"),
         ] {
             if let Some(value) = value {
-                let by = Condition::new(format!("p.{column} = ?"), vec![value.as_str().into()]);
+                let by = Statement::new(format!("p.{column} = ?")).bind(value.as_str());
                 walks.push(Walk { index: Some(index), by });
             }
         }
@@ -140,12 +123,12 @@ impl Plan<'_> {
         let beat = |sql: &str| {
             let sql = format!("p.status = 'open' AND {sql}");
             let marks = sql.matches('?').count();
-            Condition::new(sql, vec![now.into(); marks])
+            Statement { sql, values: vec![Value::Number(now); marks] }
         };
         let by_status = match filter.status {
             None => None,
-            Some(SessionStatus::Ended) => Some(Condition::new("p.status = 'ended'", vec![])),
-            Some(SessionStatus::Crashed) => Some(Condition::new("p.status = 'crashed'", vec![])),
+            Some(SessionStatus::Ended) => Some(Statement::new("p.status = 'ended'")),
+            Some(SessionStatus::Crashed) => Some(Statement::new("p.status = 'crashed'")),
             Some(SessionStatus::Active) => Some(beat(
                 "NOT EXISTS (SELECT 1 FROM presence b WHERE b.session_id = p.session_id AND ? - b.heard_us > b.lease_us)",
             )),
@@ -163,7 +146,7 @@ impl Plan<'_> {
             walks.insert(0, Walk { index: Some("sessions_by_status"), by: beat(&format!("NOT {LOST}")) });
         }
         if filter.incomplete {
-            let by = Condition::new("p.own_end = 0", vec![]);
+            let by = Statement::new("p.own_end = 0");
             walks.insert(0, Walk { index: Some("sessions_without_own_end"), by });
         }
         walks
@@ -183,8 +166,8 @@ impl Plan<'_> {
         if longer.is_none() && shorter.is_none() {
             return;
         }
-        let mut ended = Condition::new("p.duration_us IS NOT NULL", vec![]);
-        let mut open = Condition::new("p.status = 'open'", vec![]);
+        let mut ended = Statement::new("p.duration_us IS NOT NULL");
+        let mut open = Statement::new("p.status = 'open'");
         for (limit, sign, opposite) in [(longer, ">", "<"), (shorter, "<", ">")] {
             if let Some(limit) = limit {
                 ended.sql.push_str(&format!(" AND p.duration_us {sign} ?"));
@@ -195,62 +178,62 @@ impl Plan<'_> {
         }
         let Some(classes) = classes else {
             let values = [open.values, ended.values].concat();
-            self.rest.push(Condition::new(format!("({} OR {})", open.sql, ended.sql), values));
+            self.rest.push(Statement { sql: format!("({} OR {})", open.sql, ended.sql), values });
             return;
         };
         self.rest.extend(self.walks.drain(..).map(|walk| walk.by));
         self.walks.push(Walk { index: Some("sessions_by_status"), by: open });
         for class in classes {
             let sql = format!("p.duration_class = ? AND {}", ended.sql);
-            let values = std::iter::once(class.into()).chain(ended.values.iter().cloned()).collect();
-            self.walks.push(Walk { index: Some("sessions_by_duration"), by: Condition::new(sql, values) });
+            let by = Statement::new(sql).bind(class).bind_all(&ended.values);
+            self.walks.push(Walk { index: Some("sessions_by_duration"), by });
         }
     }
 
     /// The classes of durations that occur and that the filter may match.
-    async fn classes(&self, filter: &Filter) -> Result<Vec<i64>, JournalError> {
+    async fn classes(&mut self, filter: &Filter) -> Result<Vec<i64>, JournalError> {
         let class =
             |duration: std::time::Duration| duration_class(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX));
-        let mut script = Script::default();
-        script.add(
+        let statement = Statement::new(
             "WITH RECURSIVE classes (class) AS (SELECT min(duration_class) FROM sessions WHERE duration_class >= ? \
              UNION ALL SELECT (SELECT min(duration_class) FROM sessions WHERE duration_class > class) FROM classes \
              WHERE class IS NOT NULL) SELECT class FROM classes WHERE class <= ?",
         );
-        script.bind(filter.longer_than.map_or(0, class)).bind(filter.shorter_than.map_or(i64::MAX, class));
-        Ok(self.journal.rows(script).await?.iter().map(|row| row.get(0)).collect())
+        let statement =
+            statement.bind(filter.longer_than.map_or(0, class)).bind(filter.shorter_than.map_or(i64::MAX, class));
+        self.source.rows(statement).await?.iter().map(|row| row.cell(0)).collect()
     }
 
     /// How many sessions a walk meets, counted no further than is worth knowing.
-    async fn size(&self, walk: &Walk) -> Result<i64, JournalError> {
-        let mut script = Script::default();
-        let from = indexed(walk.index);
-        script
-            .add(&format!("SELECT count(*) FROM (SELECT 1 FROM sessions p {from} WHERE {} LIMIT {FEW})", walk.by.sql));
-        bind(&mut script, &walk.by.values);
-        Ok(self.journal.rows(script).await?.first().map_or(0, |row| row.get(0)))
+    async fn size(&mut self, walk: &Walk) -> Result<i64, JournalError> {
+        let from = indexed::<S>(walk.index);
+        let sql =
+            format!("SELECT count(*) FROM (SELECT 1 FROM sessions p {from} WHERE {} LIMIT {FEW}) few", walk.by.sql);
+        let statement = Statement::new(sql).bind_all(&walk.by.values);
+        number(self.source.rows(statement).await?.first(), 0)
     }
 
     /// Filters by a part of a command: looked up when it is rare, tried on the way when it is common.
     async fn text(&mut self, filter: &Filter) -> Result<(), JournalError> {
         let Some(text) = filter.text.as_deref().filter(|text| !text.is_empty()) else { return Ok(()) };
-        let found = super::text::find(self.journal, text, FEW).await?;
-        match found {
-            super::text::Found::Streams(streams) => {
+        match self.source.find_text(text, FEW).await? {
+            WithText::Streams(streams) if streams.is_empty() => {
+                self.walks = vec![Walk { index: None, by: Statement::new("p.stream IN (NULL)") }];
+            }
+            WithText::Streams(streams) => {
                 let list: Vec<String> = streams.iter().map(ToString::to_string).collect();
-                let by = Condition::new(format!("p.stream IN ({})", list.join(",")), vec![]);
+                let by = Statement::new(format!("p.stream IN ({})", list.join(",")));
                 self.rest.extend(self.walks.drain(..).map(|walk| walk.by));
                 self.walks.push(Walk { index: None, by });
             }
-            super::text::Found::TooMany(condition) => self.rest.push(condition),
+            WithText::TooMany(condition) => self.rest.push(condition),
         }
         Ok(())
     }
 
-    fn script(self, wanted: i64) -> Script {
-        let mut script = Script::default();
+    fn statement(self, wanted: i64) -> Statement {
         let walks = if self.walks.is_empty() {
-            vec![Walk { index: Some("sessions_by_start"), by: Condition::new("1", vec![]) }]
+            vec![Walk { index: Some("sessions_by_start"), by: Statement::new("1 = 1") }]
         } else {
             self.walks
         };
@@ -259,43 +242,35 @@ impl Plan<'_> {
         let parts: Vec<String> = walks
             .iter()
             .map(|walk| {
-                let from = indexed(walk.index);
+                let from = indexed::<S>(walk.index);
                 let by = &walk.by.sql;
                 format!(
                     "SELECT * FROM (SELECT p.stream, p.order_us, p.session_id FROM sessions p {from} \
-                     WHERE {by}{rest} {order} LIMIT {wanted})"
+                     WHERE {by}{rest} {order} LIMIT {wanted}) walk"
                 )
             })
             .collect();
-        script.add(&format!(
-            "SELECT {} FROM (SELECT stream FROM ({}) ORDER BY order_us DESC, session_id DESC LIMIT {wanted}) k \
-             CROSS JOIN sessions p ON p.stream = k.stream {} {order}",
-            record::COLUMNS,
+        let mut statement = Statement::new(format!(
+            "SELECT {} FROM (SELECT stream FROM ({}) walks ORDER BY order_us DESC, session_id DESC LIMIT {wanted}) k \
+             {} sessions p ON p.stream = k.stream {} {order}",
+            shown::COLUMNS,
             parts.join(" UNION ALL "),
-            record::JOINS
+            S::JOIN_IN_ORDER,
+            shown::JOINS
         ));
         for walk in &walks {
-            bind(&mut script, &walk.by.values);
+            statement = statement.bind_all(&walk.by.values);
             for condition in &self.rest {
-                bind(&mut script, &condition.values);
+                statement = statement.bind_all(&condition.values);
             }
         }
-        script
+        statement
     }
 }
 
 const LOST: &str =
     "EXISTS (SELECT 1 FROM presence b WHERE b.session_id = p.session_id AND ? - b.heard_us > 3 * b.lease_us)";
 
-fn indexed(index: Option<&str>) -> String {
-    index.map(|index| format!("INDEXED BY {index}")).unwrap_or_default()
-}
-
-pub(super) fn bind(script: &mut Script, values: &[Value]) {
-    for value in values {
-        match value {
-            Value::Text(text) => script.bind(text.as_str()),
-            Value::Number(number) => script.bind(*number),
-        };
-    }
+fn indexed<S: Source>(index: Option<&str>) -> String {
+    index.map(S::by_index).unwrap_or_default()
 }

@@ -1,0 +1,61 @@
+//! What tokens are checked with, from options and the environment.
+//!
+//! A secret never comes by an option: command lines are seen by everybody on the machine.
+
+use std::path::PathBuf;
+
+use admin_shell::{
+    token::Secret,
+    tracker::{Gate, GateError, Jwks},
+};
+use anyhow::Context;
+use clap::Args;
+
+use crate::exit::Stop;
+
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    /// A file that holds the secret which tokens are signed with [or the secret itself: env SESSION_TRACKER_SECRET].
+    #[arg(long, value_name = "FILE", env = "SESSION_TRACKER_SECRET_FILE")]
+    secret_file: Option<PathBuf>,
+    /// Published keys (JSON Web Key Set) that tokens are checked with: RS256, ES256, EdDSA.
+    #[arg(long, value_name = "FILE|URL", env = "SESSION_TRACKER_JWKS")]
+    jwks: Option<String>,
+    /// The issuer of tokens that are signed with published keys.
+    #[arg(long, value_name = "NAME", env = "SESSION_TRACKER_ISSUER", value_delimiter = ',')]
+    issuer: Vec<String>,
+}
+
+impl Keys {
+    /// What all of it comes to.
+    pub(crate) async fn gate(&self) -> Result<Gate, Stop> {
+        let secret = secret(self.secret_file.as_deref())?;
+        let keys = match &self.jwks {
+            None => None,
+            Some(place) => Some(Jwks::read(place).await.map_err(|error| match error {
+                GateError::Source(_) | GateError::Keys { .. } => Stop::Usage(error.to_string()),
+            })?),
+        };
+        Ok(Gate::new(secret, keys, self.issuer.clone()))
+    }
+}
+
+/// The secret: out of a file, else out of the environment.
+pub(crate) fn secret(file: Option<&std::path::Path>) -> Result<Option<Secret>, Stop> {
+    let (text, place) = match file {
+        Some(path) => {
+            let text =
+                std::fs::read_to_string(path).with_context(|| format!("reading the secret {}", path.display()))?;
+            (text, path.display().to_string())
+        }
+        None => match std::env::var("SESSION_TRACKER_SECRET") {
+            // Empty is what scripts set that mean to unset it.
+            Ok(text) if !text.is_empty() => (text, "SESSION_TRACKER_SECRET".to_owned()),
+            Ok(_) | Err(std::env::VarError::NotPresent) => return Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return Err(Stop::Usage("SESSION_TRACKER_SECRET: must be UTF-8".to_owned()));
+            }
+        },
+    };
+    Secret::new(&text).map(Some).map_err(|weak| Stop::Usage(format!("{place}: {weak}")))
+}

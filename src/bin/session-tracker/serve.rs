@@ -1,0 +1,94 @@
+//! `serve`: the tracker as a service, over the same journal that shells on this machine write.
+//!
+//! Beyond loopback it starts only with something to check tokens with.
+
+mod log;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use admin_shell::{
+    journal::SqliteJournal,
+    tracker::{Tracker, server},
+};
+use anyhow::Context;
+use clap::Args;
+use tokio::{
+    net::{TcpListener, lookup_host},
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{
+    cli::Source,
+    exit::{Stop, say},
+    keys::Keys,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen. Beyond loopback only with a secret or --jwks.
+    #[arg(long, value_name = "ADDRESS", env = "SESSION_TRACKER_LISTEN", default_value = "127.0.0.1:8678")]
+    listen: String,
+    #[command(flatten)]
+    keys: Keys,
+    /// What is logged: a level, or `target=level`, comma separated.
+    #[arg(long, value_name = "FILTER", env = "ADMIN_SHELL_LOG", default_value = "info")]
+    log: String,
+    /// Log into this file instead of standard error.
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+}
+
+pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
+    log::start(&serve.log, serve.log_file.as_deref())?;
+    let gate = serve.keys.gate().await?;
+    let address = resolve(&serve.listen).await?;
+    if gate.is_open() && !address.ip().is_loopback() {
+        return Err(Stop::Usage(format!(
+            "--listen {}: beyond loopback a tracker needs to know who calls: set SESSION_TRACKER_SECRET (32 bytes or \
+             more, `openssl rand -base64 48` makes one) or give --jwks; or listen on 127.0.0.1",
+            serve.listen
+        )));
+    }
+    // Caught from here on: a stop that comes while it starts is obeyed as well.
+    let stop = stop()?;
+    let path = source.path()?;
+    let name = path.to_str().ok_or_else(|| Stop::Usage(format!("database: {} is not UTF-8", path.display())))?;
+    let journal = SqliteJournal::open(name).await?;
+    if let Some(error) = journal.read_only() {
+        return Err(error.clone().into());
+    }
+    let is_open = gate.is_open();
+    let tracker = Tracker::new(Arc::new(journal), Some(path.clone()), gate);
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("listening on {address}")).map_err(Stop::Failed)?;
+    let address = listener.local_addr().context("listening").map_err(Stop::Failed)?;
+    say(&format!("session-tracker listens on http://{address}, journal {}", path.display()));
+    if is_open {
+        say(
+            "No secret is set: whoever reaches this address may read and write. Set SESSION_TRACKER_SECRET to ask for tokens.",
+        );
+    }
+    server::serve(listener, server::app(tracker.clone()), stop).await.context("serving").map_err(Stop::Failed)?;
+    tracker.journal().close().await;
+    Ok(())
+}
+
+async fn resolve(listen: &str) -> Result<SocketAddr, Stop> {
+    let wrong =
+        |why: &str| Stop::Usage(format!("--listen {listen}: {why}; give an address and a port, 127.0.0.1:8678"));
+    let mut found = lookup_host(listen).await.map_err(|error| wrong(&error.to_string()))?;
+    found.next().ok_or_else(|| wrong("it names no address"))
+}
+
+/// Resolves at SIGTERM or SIGINT.
+fn stop() -> Result<impl Future<Output = ()> + Send + 'static, Stop> {
+    let catch = |kind| signal(kind).context("catching signals").map_err(Stop::Failed);
+    let (mut terminate, mut interrupt) = (catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: requests that run may end");
+    })
+}

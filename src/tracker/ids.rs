@@ -1,0 +1,26 @@
+//! From what somebody gave to the one session that it names.
+
+use super::{Tracker, TrackerError};
+use crate::{
+    event::SessionId,
+    journal::{Found, SessionRecord},
+};
+
+/// Longer than any id.
+const LONGEST: usize = 64;
+
+impl Tracker {
+    /// The session that an id, or an unambiguous beginning of one, names.
+    pub(super) async fn session(&self, typed: &str) -> Result<SessionRecord, TrackerError> {
+        let prefix = SessionId::prefix(typed);
+        let is_id = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if prefix.is_empty() || prefix.len() > LONGEST || !prefix.chars().all(is_id) {
+            return Err(TrackerError::NotFound(typed.to_owned()));
+        }
+        match self.journal().find(&prefix).await? {
+            Found::One(record) => Ok(*record),
+            Found::Many(candidates) => Err(TrackerError::Ambiguous(candidates)),
+            Found::None => Err(TrackerError::NotFound(typed.to_owned())),
+        }
+    }
+}

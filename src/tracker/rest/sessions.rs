@@ -1,0 +1,178 @@
+//! Sessions: the list, one of them, its events, and its end.
+
+use axum::{
+    Json,
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Tracker, TrackerError,
+    ask::{Body, Parameters},
+};
+use crate::{
+    Timespan,
+    journal::{Cursor, Entry, Filter, Page, SessionRecord, SessionStatus},
+    tracker::{Caller, End},
+};
+
+const FILTERS: [&str; 15] = [
+    "component",
+    "user",
+    "host",
+    "type",
+    "status",
+    "after",
+    "before",
+    "longer_than",
+    "shorter_than",
+    "active",
+    "incomplete",
+    "text",
+    "limit",
+    "cursor",
+    "format",
+];
+
+pub(super) async fn list(
+    State(tracker): State<Tracker>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+    uri: axum::http::Uri,
+) -> Result<Response, TrackerError> {
+    let parameters = Parameters::read(query.as_deref(), &FILTERS[..14])?;
+    let filter = filter(&parameters)?;
+    let page = Page {
+        limit: limit(&parameters, 50)?,
+        after: parameters
+            .value("cursor", |text| cursor(text).ok_or_else(|| "must be one of a `next` link".to_owned()))?,
+    };
+    let found = tracker.sessions(&caller, &filter, &page).await?;
+    let mut headers = HeaderMap::new();
+    if let Some(next) = &found.next {
+        let query = query.unwrap_or_default();
+        let kept = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
+        let mut link = url::form_urlencoded::Serializer::new(String::new());
+        link.extend_pairs(kept).append_pair("cursor", &format!("{}-{}", next.start_us, next.session_id));
+        let link = format!("<{}?{}>; rel=\"next\"", uri.path(), link.finish());
+        if let Ok(link) = HeaderValue::from_str(&link) {
+            headers.insert(header::LINK, link);
+        }
+    }
+    Ok((headers, Json(found.records)).into_response())
+}
+
+pub(super) async fn show(
+    State(tracker): State<Tracker>,
+    caller: Caller,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<SessionRecord>, TrackerError> {
+    Parameters::read(query.as_deref(), &[])?;
+    tracker.show(&caller, &id).await.map(Json)
+}
+
+pub(super) async fn events(
+    State(tracker): State<Tracker>,
+    caller: Caller,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, TrackerError> {
+    let parameters = Parameters::read(query.as_deref(), &["from", "limit"])?;
+    let from = parameters.number("from", 0..=u64::from(u32::MAX))?.unwrap_or(0);
+    let limit = limit(&parameters, 1_000)?;
+    let entries = tracker.events(&caller, &id, from, limit).await?;
+    let mut headers = HeaderMap::new();
+    if entries.len() as u64 == u64::from(limit) {
+        let next = from + u64::from(limit);
+        let link = format!("</api/v1/sessions/{id}/events?from={next}&limit={limit}>; rel=\"next\"");
+        if let Ok(link) = HeaderValue::from_str(&link) {
+            headers.insert(header::LINK, link);
+        }
+    }
+    headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
+    // The sealed text as it is: parsing and writing it again is what it must never go through.
+    let texts: Vec<String> = entries.iter().map(text).collect();
+    Ok((headers, format!("[{}]", texts.join(","))).into_response())
+}
+
+/// The envelope of an event; of a pruned one what is left of it.
+fn text(entry: &Entry) -> String {
+    match entry {
+        Entry::Whole(event) => event.text().to_owned(),
+        Entry::Pruned { seq, event_id, event_type, timestamp, hash } => {
+            let left: Value = json!({
+                "event_id": event_id, "event_type": event_type, "seq": seq, "timestamp": timestamp.to_string(),
+                "hash": hash.to_string(), "pruned": true,
+            });
+            left.to_string()
+        }
+    }
+}
+
+/// Why a session is to end.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reason {
+    reason: String,
+}
+
+pub(super) async fn end(
+    State(tracker): State<Tracker>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Body(Reason { reason }): Body<Reason>,
+) -> Result<Json<End>, TrackerError> {
+    tracker.end(&caller, &id, &reason).await.map(Json)
+}
+
+fn limit(parameters: &Parameters, default: u32) -> Result<u32, TrackerError> {
+    Ok(parameters.number("limit", 1..=1_000)?.map_or(default, |limit| u32::try_from(limit).unwrap_or(default)))
+}
+
+fn filter(parameters: &Parameters) -> Result<Filter, TrackerError> {
+    let text = |name| parameters.text(name).map(str::to_owned);
+    let time = |name| parameters.value(name, |text| text.parse::<Timestamp>().map_err(|_| TIME.to_owned()));
+    let span = |name| {
+        parameters.value(name, |text| Timespan::parse(text).map(|Timespan(span)| span).map_err(|_| SPAN.to_owned()))
+    };
+    Ok(Filter {
+        component: text("component"),
+        user: text("user"),
+        host: text("host"),
+        component_type: text("type"),
+        status: parameters.value("status", status)?,
+        after: time("after")?,
+        before: time("before")?,
+        longer_than: span("longer_than")?,
+        shorter_than: span("shorter_than")?,
+        active: parameters.flag("active")?,
+        incomplete: parameters.flag("incomplete")?,
+        text: text("text"),
+    })
+}
+
+const TIME: &str = "must be a time such as 2026-03-01T12:00:00Z";
+const SPAN: &str = "must be seconds, or text such as 7d or 1h30m";
+
+fn status(text: &str) -> Result<SessionStatus, String> {
+    let all = [
+        SessionStatus::Active,
+        SessionStatus::Stale,
+        SessionStatus::Ended,
+        SessionStatus::Crashed,
+        SessionStatus::Lost,
+    ];
+    let named = all.into_iter().find(|status| status.as_str() == text);
+    named.ok_or_else(|| "must be active, stale, ended, crashed or lost".to_owned())
+}
+
+fn cursor(text: &str) -> Option<Cursor> {
+    let (at, session_id) = text.rsplit_once('-')?;
+    let is_id = session_id.parse::<crate::event::SessionId>().is_ok();
+    is_id.then_some(Cursor { start_us: at.parse().ok()?, session_id: session_id.to_owned() })
+}
