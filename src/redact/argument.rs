@@ -89,8 +89,8 @@ pub(super) fn is_program(text: &str) -> bool {
 fn password_of(text: &str, offset: usize) -> Option<Range<usize>> {
     let (name, password) = text.split_once(':')?;
     let is_id = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_one = !value::is_placeholder(password) && !(is_id(name) && is_id(password)) && !password.starts_with("//");
-    is_one.then(|| offset + name.len() + 1..offset + text.len())
+    let is_none = value::is_placeholder(password) || password.starts_with("//") || is_id(name) && is_id(password);
+    (!is_none).then(|| offset + name.len() + 1..offset + text.len())
 }
 
 /// Whether a program is named as a whole word.

@@ -18,7 +18,7 @@ use super::{
     failure::{self, Sources},
     limits::STACK_BYTES,
     modules::Scripts,
-    names,
+    names, natives,
     run::{Evaluated, Run},
     secrets::{self, Code, Known, Learned, Lesson},
     syntax, value,
@@ -26,7 +26,7 @@ use super::{
 use crate::{
     console::{At, Failure},
     event::Status,
-    helper::{Callable, HelperError, Input},
+    helper::{Blame, Callable, HelperError, Input},
     redact::Redactor,
     session::Check,
 };
@@ -48,6 +48,8 @@ pub(crate) enum Job {
         args: Arguments,
         /// Where it was written, for errors.
         at: Option<At>,
+        /// The columns of its arguments there, by their parameters.
+        columns: Vec<(String, usize)>,
     },
 }
 
@@ -180,10 +182,16 @@ impl State {
         let before = self.scope.len();
         let evaluate = std::panic::AssertUnwindSafe(|| match job {
             Job::Script { text, source } => self.script(run, &text, &source),
-            Job::Call { helper, args, at } => self.call(run, &helper, args).map_err(|(status, mut failure)| {
-                failure.at = at;
-                (status, failure)
-            }),
+            Job::Call { helper, args, at, columns } => {
+                self.call(run, &helper, args).map_err(|(status, mut failure, blame)| {
+                    let name = blame.map(|blame| match blame {
+                        Blame::Value(_, name) | Blame::Name(name) => name,
+                    });
+                    let place = name.and_then(|name| columns.iter().rfind(|(param, _)| *param == name));
+                    failure.at = at.map(|at| At { column: place.map_or(at.column, |(_, column)| *column), ..at });
+                    (status, failure)
+                })
+            }
         });
         let result = std::panic::catch_unwind(evaluate).unwrap_or_else(|_| {
             Err((
@@ -246,13 +254,19 @@ impl State {
         }
     }
 
-    fn call(&self, run: &Run, helper: &str, args: Arguments) -> Result<Value, (Status, Failure)> {
-        if helper == "help" {
-            self.stage.show_help(args.positional.first().and_then(Value::as_str));
-            return Ok(Value::Null);
+    fn call(&self, run: &Run, helper: &str, args: Arguments) -> Result<Value, (Status, Failure, Option<Blame>)> {
+        let word = args.positional.first().and_then(Value::as_str);
+        let ours = match helper {
+            "help" => Some(self.stage.show_help(word)),
+            "exit" | "quit" => Some(natives::leave(run, word)),
+            _ => None,
+        };
+        if let Some(done) = ours {
+            let named = Some(Blame::Name("code".to_owned()));
+            return done.map(|()| Value::Null).map_err(|error| (Status::Error, failure::of_helper(error), named));
         }
         let Some(callable) = self.stage.helpers.get(helper) else {
-            return Err((Status::Error, failure::unknown_function(helper, &self.stage.helpers, &[])));
+            return Err((Status::Error, failure::unknown_function(helper, &self.stage.helpers, &[]), None));
         };
         let mut given: Vec<Input> = args.positional.into_iter().map(Input::Json).collect();
         if !args.named.is_empty() {
@@ -263,9 +277,10 @@ impl State {
             Ok(output) => Ok(engine::output_to_json(output)),
             Err(Stop::Failed(error)) => {
                 let status = if error.kind == "timeout" { Status::Timeout } else { Status::Error };
-                Err((status, failure::of_helper(error)))
+                let blame = error.argument.clone();
+                Err((status, failure::of_helper(error), blame))
             }
-            Err(Stop::Over) => Err((Status::Cancelled, Failure::new("cancelled", "interrupted"))),
+            Err(Stop::Over) => Err((Status::Cancelled, Failure::new("cancelled", "interrupted"), None)),
         }
     }
 

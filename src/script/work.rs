@@ -82,7 +82,9 @@ pub(super) fn outcome(run: &Run, spec: &Spec, ended: Ended) -> Result<Output, (S
         Ended::Answer(Err(error)) => {
             let error = match error.downcast::<HelperError>() {
                 Ok(error) => error,
-                Err(error) => HelperError::new("helper", format!("`{name}` failed: {error:#}")),
+                Err(error) => {
+                    HelperError::new("helper", format!("`{name}` failed: {error:#}")).hint(what_there_is(spec))
+                }
             };
             Err((Status::Error, error))
         }
@@ -109,6 +111,14 @@ pub(super) fn outcome(run: &Run, spec: &Spec, ended: Ended) -> Result<Output, (S
             };
             Err((Status::Unknown, HelperError::new("timeout", message)))
         }
+    }
+}
+
+/// Where to look when a helper says no.
+fn what_there_is(spec: &Spec) -> String {
+    match spec.params.iter().any(|param| param.has_values) {
+        true => format!("Tab behind `{}(` shows what there is", spec.name),
+        false => format!("help(\"{}\") says what it takes", spec.name),
     }
 }
 

@@ -191,7 +191,12 @@ impl Session {
                 let masked = input::masked_args(self.0.registry.get(&helper), &args);
                 let text = format!("{helper}({masked})");
                 let shown = self.0.setting.recorder.redactor().text(&text).into_string();
-                let job = Job::Call { helper, args: Arguments { positional: Vec::new(), named: args }, at: None };
+                let job = Job::Call {
+                    helper,
+                    args: Arguments { positional: Vec::new(), named: args },
+                    at: None,
+                    columns: Vec::new(),
+                };
                 let (start, job) = input::start(number, shown.clone(), "call".to_owned(), Ok(job));
                 Prepared { start, shown, origin: Origin::Call, job }
             }
@@ -209,19 +214,27 @@ impl Session {
                     (Some(failure), _) => Err(failure),
                     (None, Some(command)) => {
                         let before = &text[..command.at];
-                        let at = Some(At {
+                        let column =
+                            |byte: usize| text[..byte].rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+                        // Behind a mask nothing stands where it stood.
+                        let columns: Vec<(String, usize)> = match shown == text {
+                            true => command.places.into_iter().map(|(name, byte)| (name, column(byte))).collect(),
+                            false => Vec::new(),
+                        };
+                        let fault = columns.iter().find(|(name, _)| name.is_empty()).map(|(_, column)| *column);
+                        let mut at = Some(At {
                             source: source.title(number),
                             text: shown.clone(),
                             line: before.matches('\n').count() + 1,
-                            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+                            column: column(command.at),
                         });
                         match command.args {
-                            Ok(args) => Ok(Job::Call { helper: command.helper, args, at }),
+                            Ok(args) => Ok(Job::Call { helper: command.helper, args, at, columns }),
                             Err(error) => Err(Failure {
                                 kind: error.kind.to_owned(),
                                 message: error.message,
                                 hint: error.hint,
-                                at,
+                                at: at.take().map(|at| At { column: fault.unwrap_or(at.column), ..at }),
                             }),
                         }
                     }

@@ -25,3 +25,4 @@ mod secrets;
 mod sessions;
 mod testing;
 mod trouble;
+mod words;
