@@ -26,11 +26,15 @@ pub(crate) enum Blame {
 }
 
 impl HelperError {
-    pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+    /// An error with a word for programs and a sentence for people. A helper that answers with one is shown as it is.
+    #[must_use]
+    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hint: None, argument: None }
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// What to do next, in a few words.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
