@@ -13,6 +13,8 @@ pub(super) fn explain(spec: &Spec, index: usize, given: Option<&Input>, problem:
     let param = &spec.params[index];
     match problem {
         Problem::Missing => missing(spec, param),
+        // The caret would stand in the secret.
+        Problem::Wrong(detail) if param.secret => wrong(spec, param, given, &detail),
         Problem::Wrong(detail) => wrong(spec, param, given, &detail).blame(Blame::Value(index, param.name.to_string())),
     }
 }

@@ -75,8 +75,9 @@ fn arguments(
     spans: &mut Vec<std::ops::Range<usize>>,
     places: &mut Vec<(String, usize)>,
 ) -> Result<Arguments, HelperError> {
-    let words =
-        words(rest).map_err(|error| HelperError::new("syntax", format!("{error} in this call of `{}`", spec.name)))?;
+    let words = words(rest).map_err(|error| {
+        HelperError::new("syntax", format!("{error} in this call of `{}`", spec.name)).hint("add a closing quote")
+    })?;
     let mut args = Arguments { positional: Vec::new(), named: Map::new() };
     let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
@@ -121,7 +122,8 @@ fn arguments(
             spans.push(rest_at + value.1.start..rest_at + value.1.end);
         }
         if args.named.insert(name.clone(), read(param, &value.0)).is_some() {
-            return Err(HelperError::new("given_twice", format!("`--{name}` of `{}` is given twice", spec.name)));
+            return Err(HelperError::new("given_twice", format!("`--{name}` of `{}` is given twice", spec.name))
+                .hint("leave one of them out"));
         }
     }
     Ok(args)

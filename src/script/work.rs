@@ -88,9 +88,11 @@ pub(super) fn outcome(run: &Run, spec: &Spec, ended: Ended) -> Result<Output, (S
             };
             Err((Status::Error, error))
         }
-        Ended::Panicked(message) => {
-            Err((Status::Error, HelperError::new("panic", format!("`{name}` panicked: {message}"))))
-        }
+        Ended::Panicked(message) => Err((
+            Status::Error,
+            HelperError::new("panic", format!("`{name}` panicked: {message}"))
+                .hint("the session goes on; please report it"),
+        )),
         Ended::Cancelled => {
             Err((Status::Cancelled, HelperError::new("cancelled", format!("`{name}` was interrupted"))))
         }
