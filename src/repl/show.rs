@@ -186,8 +186,8 @@ impl Banner {
 fn first_steps(helpers: &[String]) -> String {
     const LEAVE: &str = "Help: help()   Leave: exit() or Ctrl-D";
     const NARROW: usize = 80;
-    let lines = (1..=helpers.len()).rev().map(|count| format!("Try: {}   {LEAVE}", helpers[..count].join("  ")));
-    lines.into_iter().find(|line| line.len() <= NARROW).unwrap_or_else(|| LEAVE.to_owned())
+    let mut lines = (1..=helpers.len()).rev().map(|count| format!("Try: {}   {LEAVE}", helpers[..count].join("  ")));
+    lines.find(|line| line.len() <= NARROW).unwrap_or_else(|| LEAVE.to_owned())
 }
 
 fn tracking(recording: &Recording) -> String {
