@@ -9,7 +9,8 @@ use sqlx::{
 
 use super::{
     Inner, Readers, SqliteJournal, archive,
-    error::{BUSY_DEADLINE, Code, code, translate},
+    error::{BUSY_DEADLINE, translate},
+    ledger::Ledger,
     migrate::{self, Look},
     site::{Access, Site},
     writer::Writer,
@@ -52,8 +53,10 @@ impl SqliteJournal {
     pub async fn open_existing(url_or_path: &str) -> Result<Option<Self>, JournalError> {
         let site = Site::new(url_or_path)?;
         match std::fs::metadata(&site.path) {
-            Ok(metadata) if metadata.len() > 0 => {}
-            Ok(_) => return Ok(None),
+            Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
+                return Err(site.unusable("it is an empty file: a shell that is opened with it makes it a journal"));
+            }
+            Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(site.unusable(error.to_string())),
         }
@@ -82,6 +85,7 @@ impl SqliteJournal {
             is_archive: false,
             writer: Ok(writer),
             readers,
+            ledger: Ledger::default(),
         })))
     }
 }
@@ -110,7 +114,9 @@ async fn writable(site: Site) -> Result<SqliteJournal, JournalError> {
     let writer = Arc::new(Writer::new(Some(site.clone()), options, id.clone(), connection));
     let readers = pool(common(SqliteConnectOptions::new().filename(&site.path)).pragma("query_only", "on"));
     let name = site.path.display().to_string();
-    Ok(SqliteJournal(Arc::new(Inner { id, site: Some(site), name, is_archive: false, writer: Ok(writer), readers })))
+    let writer = Ok(writer);
+    let ledger = Ledger::default();
+    Ok(SqliteJournal(Arc::new(Inner { id, site: Some(site), name, is_archive: false, writer, readers, ledger })))
 }
 
 /// Opens the file without a lock when it is up to date, which it is but once in its life. `None` when it wants making.
@@ -133,10 +139,7 @@ async fn first_look(
 async fn make(options: &SqliteConnectOptions, site: &Site) -> Result<(SqliteConnection, JournalId), JournalError> {
     let lock = site.lock().await?;
     site.make_file()?;
-    let translate = |error: sqlx::Error| match code(&error) {
-        Code::Corrupt => site.unusable("it is not a journal"),
-        _ => translate(&error, &site.path),
-    };
+    let translate = |error: sqlx::Error| translate(&error, &site.path);
     let mut connection = options.connect().await.map_err(translate)?;
     let mut look = migrate::look(&mut connection, &site.path).await?;
     if let Look::Old(found) = look {
@@ -176,6 +179,7 @@ async fn read_only(site: Site, because: String) -> Result<SqliteJournal, Journal
         is_archive: false,
         writer: Err(refused),
         readers: pool(options),
+        ledger: Ledger::default(),
     })))
 }
 
@@ -191,6 +195,7 @@ async fn archived(site: Site) -> Result<SqliteJournal, JournalError> {
         writer: Err(JournalError::ReadOnly { path: site.path.clone(), because }),
         site: Some(site),
         readers: Readers::Writer(writer),
+        ledger: Ledger::default(),
     })))
 }
 

@@ -60,6 +60,8 @@ fn empty() -> Report {
         pruned: 0,
         faults: Vec::new(),
         anchors: Vec::new(),
+        prunings: Vec::new(),
+        warnings: Vec::new(),
         position: 0,
         link: None,
         unknowable: Vec::new(),
@@ -92,9 +94,11 @@ impl Check<'_> {
             None => {
                 self.positions(&own).await?;
                 self.conflicts().await?;
+                self.prunings().await?;
                 self.streams(&own).await?;
             }
         }
+        self.report.warnings.extend(self.journal.0.site.as_ref().and_then(super::site::Site::open_to_others));
         self.say_what_is_unknowable();
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     super::{
         differences::{self, Observations},
-        rollups,
+        prunings, rollups,
         rows::{hash, uuid},
         script::Script,
         text_check,
@@ -58,6 +58,19 @@ impl Check<'_> {
         script.add("SELECT position, about, what, time_us FROM observations ORDER BY position");
         let stored = differences::observations(&[self.rows(script).await?])?;
         self.differ(differences::of_observations(&given, &stored));
+        Ok(())
+    }
+
+    /// What was pruned, and that no more sessions are marked so than were.
+    pub(super) async fn prunings(&mut self) -> Result<(), JournalError> {
+        let said = prunings::of(self.connection, self.journal.id()).await?;
+        let marked = self.number("SELECT count(*) FROM streams WHERE pruned <> 0").await?;
+        let all = i64::try_from(said.sessions).unwrap_or(i64::MAX);
+        if marked > all {
+            let message = format!("{marked} sessions are marked as pruned, and the record has the pruning of {all}");
+            self.fault("erased", None, None, None, message);
+        }
+        self.report.prunings = said.known.into_values().collect();
         Ok(())
     }
 
