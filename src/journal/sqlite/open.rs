@@ -54,7 +54,13 @@ impl SqliteJournal {
         let site = Site::new(url_or_path)?;
         match std::fs::metadata(&site.path) {
             Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
-                return Err(site.unusable("it is an empty file: a shell that is opened with it makes it a journal"));
+                if site.is_being_made() {
+                    return Ok(None);
+                }
+                // Asked again: whoever was making it may just have finished.
+                if std::fs::metadata(&site.path).is_ok_and(|metadata| metadata.len() == 0) {
+                    return Err(site.unusable("it is an empty file: a shell that is opened with it makes it a journal"));
+                }
             }
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
