@@ -10,6 +10,7 @@ use sqlx::{
 use super::{
     Inner, Readers, SqliteJournal, archive,
     error::{BUSY_DEADLINE, translate},
+    ledger::Ledger,
     migrate::{self, Look},
     site::{Access, Site},
     writer::Writer,
@@ -53,13 +54,23 @@ impl SqliteJournal {
         let site = Site::new(url_or_path)?;
         match std::fs::metadata(&site.path) {
             Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
-                return Err(site.unusable("it is an empty file: a shell that is opened with it makes it a journal"));
+                if site.is_being_made() {
+                    return Ok(None);
+                }
+                // Asked again: whoever was making it may just have finished.
+                if std::fs::metadata(&site.path).is_ok_and(|metadata| metadata.len() == 0) {
+                    return Err(site.unusable("it is an empty file: a shell that is opened with it makes it a journal"));
+                }
             }
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(site.unusable(error.to_string())),
         }
-        Self::open(url_or_path).await.map(Some)
+        match Self::open(url_or_path).await {
+            // Opening for writing wants room beside the file; reading does not.
+            Err(JournalError::Full) => read_only(site, "the disk that holds it is full".to_owned()).await.map(Some),
+            opened => opened.map(Some),
+        }
     }
 
     /// A journal in memory, for tests and for reading archives.
@@ -84,6 +95,7 @@ impl SqliteJournal {
             is_archive: false,
             writer: Ok(writer),
             readers,
+            ledger: Ledger::default(),
         })))
     }
 }
@@ -112,7 +124,9 @@ async fn writable(site: Site) -> Result<SqliteJournal, JournalError> {
     let writer = Arc::new(Writer::new(Some(site.clone()), options, id.clone(), connection));
     let readers = pool(common(SqliteConnectOptions::new().filename(&site.path)).pragma("query_only", "on"));
     let name = site.path.display().to_string();
-    Ok(SqliteJournal(Arc::new(Inner { id, site: Some(site), name, is_archive: false, writer: Ok(writer), readers })))
+    let writer = Ok(writer);
+    let ledger = Ledger::default();
+    Ok(SqliteJournal(Arc::new(Inner { id, site: Some(site), name, is_archive: false, writer, readers, ledger })))
 }
 
 /// Opens the file without a lock when it is up to date, which it is but once in its life. `None` when it wants making.
@@ -165,7 +179,15 @@ async fn read_only(site: Site, because: String) -> Result<SqliteJournal, Journal
             break;
         }
     }
-    let (id, options) = tried?;
+    let (id, options) = match tried {
+        Err(JournalError::Unusable { .. }) if !nothing_waits => {
+            return Err(site.unusable(
+                "its last events are in journal.db-wal beside it, which can not be read where nothing can be written; \
+                 copy both files to a directory of your own and name the copy with --database",
+            ));
+        }
+        tried => tried?,
+    };
     let name = site.path.display().to_string();
     let refused = JournalError::ReadOnly { path: site.path.clone(), because };
     Ok(SqliteJournal(Arc::new(Inner {
@@ -175,6 +197,7 @@ async fn read_only(site: Site, because: String) -> Result<SqliteJournal, Journal
         is_archive: false,
         writer: Err(refused),
         readers: pool(options),
+        ledger: Ledger::default(),
     })))
 }
 
@@ -190,6 +213,7 @@ async fn archived(site: Site) -> Result<SqliteJournal, JournalError> {
         writer: Err(JournalError::ReadOnly { path: site.path.clone(), because }),
         site: Some(site),
         readers: Readers::Writer(writer),
+        ledger: Ledger::default(),
     })))
 }
 
