@@ -229,6 +229,14 @@ impl std::fmt::Debug for Delivery {
     }
 }
 
+/// The directory of the locks, beside a journal's file.
+#[must_use]
+pub fn locks_of(database: &std::path::Path) -> PathBuf {
+    let mut name = database.file_name().unwrap_or_default().to_owned();
+    name.push(".sinks");
+    database.with_file_name(name)
+}
+
 /// What one round of delivery came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Round {

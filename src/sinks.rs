@@ -47,6 +47,14 @@ pub struct Schemes(BTreeMap<String, Make>);
 #[error("sink: {0}")]
 pub struct WrongSink(String);
 
+impl WrongSink {
+    /// What is wrong.
+    #[must_use]
+    pub fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
 impl Schemes {
     /// The schemes of this build.
     #[must_use]

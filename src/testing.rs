@@ -20,7 +20,7 @@ use crate::{
     event::{Actor, ActorKind, EndReason, Event, Mode, StreamId},
     journal::{Entry, Journal, SqliteJournal},
     session::Source,
-    shell::Settings,
+    shell::{Settings, Wanted},
 };
 
 use console::{Answers, TestConsole};
@@ -112,6 +112,7 @@ impl TestShell {
             reason: None,
             yes: false,
             database: directory.path().join("journal.db"),
+            sinks: Wanted::default(),
         };
         let opened = shell.open_with(Actor::stated("tester", ActorKind::Human), settings).await;
         let opened = opened.unwrap_or_else(|error| panic!("the shell does not open: {error:#}"));
