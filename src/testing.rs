@@ -6,9 +6,11 @@
 //!
 //! Everything here panics with the reason when a test expected something else: that is what tests want.
 
+mod clock;
 mod console;
 mod faults;
 mod ran;
+mod sink;
 
 use std::sync::{Arc, Mutex};
 
@@ -23,9 +25,11 @@ use crate::{
     shell::{Settings, Wanted},
 };
 
+pub use clock::ManualClock;
 use console::{Answers, TestConsole};
 pub use faults::Faults;
 pub use ran::Ran;
+pub use sink::{FaultySink, SinkFault};
 
 /// A session of a shell over a journal in a temporary directory.
 ///

@@ -69,7 +69,8 @@ mod tests {
     #[test]
     fn a_success_makes_the_waits_short_again() {
         let mut backoff = Backoff::default();
-        (0..5).for_each(|_| drop(backoff.next(1.0, None)));
+        let waits = [(); 5].map(|()| backoff.next(1.0, None));
+        assert_eq!(waits[4], seconds(10.0));
         backoff.reset();
         assert_eq!(backoff.next(1.0, None), seconds(1.0));
     }

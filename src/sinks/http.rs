@@ -298,7 +298,7 @@ mod tests {
             "https://t.example/#hunter2",
             "https://",
         ] {
-            let error = HttpSink::open(url, &Credentials::default()).err().expect("it is refused").to_string();
+            let error = HttpSink::open(url, &Credentials::default()).expect_err("it is refused").to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
         let sink = HttpSink::open("https://t.example:8678/tracker", &Credentials::default()).expect("it opens");
