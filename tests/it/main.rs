@@ -27,3 +27,4 @@ mod service;
 mod sessions;
 mod testing;
 mod trouble;
+mod words;
