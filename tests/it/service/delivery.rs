@@ -85,7 +85,7 @@ async fn a_stub_stands_for_an_event_until_it_comes() {
     items[1] = json!(Stub::of(&events[1], "refused"));
     let (status, taken) = answer(service.post("/api/v1/events", &json!({ "events": items }))).await;
     let verdicts: Vec<&Value> = taken["results"].as_array().unwrap().iter().map(|result| &result["verdict"]).collect();
-    assert_eq!((status, verdicts), (StatusCode::OK, vec!["accepted"; 4].iter().map(|_| &json!("accepted")).collect()));
+    assert_eq!((status, verdicts), (StatusCode::OK, vec![&json!("accepted"); 4]));
     let id = events[0].stream().as_str();
     let (_, shown) = answer(service.get(&format!("/api/v1/sessions/{id}/events"))).await;
     assert_eq!(shown[1]["pruned"], true, "{shown}");
@@ -102,9 +102,11 @@ async fn beats_say_who_lives_and_hear_who_is_to_end() {
     let id = events[0].stream().as_str().to_owned();
     let own = token(shell.id().as_str(), &[Scope::EventsWrite], Some("orchestrator"));
     answer(service.batch(&events[..2]).bearer_auth(&own)).await;
-    let beat = |lease: u32| json!({ "presence": [
+    let beat = |lease: u32| {
+        json!({ "presence": [
         { "session_id": id, "component_name": "orchestrator", "lease_seconds": lease },
-    ] });
+    ] })
+    };
     let (status, none) = answer(service.post("/api/v1/beats", &beat(30)).bearer_auth(&own)).await;
     assert_eq!((status, &none["end_requested"]), (StatusCode::OK, &json!([])));
     let admin = token("ada", &[Scope::SessionsAdmin, Scope::SessionsRead], None);

@@ -31,7 +31,9 @@ pub(super) async fn load(journal: &SqliteJournal, component: &str, seconds: Opti
 /// The samples of a text of metrics.
 pub(super) fn samples(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| line.rsplit_once(' ').map(|(name, value)| (name.to_owned(), value.parse().unwrap())).unwrap()).collect()
+    lines
+        .map(|line| line.rsplit_once(' ').map(|(name, value)| (name.to_owned(), value.parse().unwrap())).unwrap())
+        .collect()
 }
 
 async fn scrape(service: &Service) -> String {
@@ -143,14 +145,16 @@ async fn a_thousand_components_have_a_label_of_their_own() {
     let mut events = Vec::new();
     for number in 0..1_010 {
         let now = jiff::Timestamp::now();
-        let recorded = Writing::new(&format!("c{number}")).record(&shell, &[start(now, "ada", "host-a")]).await.unwrap();
+        let recorded =
+            Writing::new(&format!("c{number}")).record(&shell, &[start(now, "ada", "host-a")]).await.unwrap();
         events.extend(recorded);
     }
     for batch in events.chunks(1_000) {
         assert_eq!(answer(service.batch(batch)).await.0, StatusCode::OK);
     }
     let samples = samples(&scrape(&service).await);
-    let starts: Vec<(&String, &f64)> = samples.iter().filter(|(name, _)| name.starts_with("session_start_total")).collect();
+    let starts: Vec<(&String, &f64)> =
+        samples.iter().filter(|(name, _)| name.starts_with("session_start_total")).collect();
     assert_eq!(starts.len(), 1_001);
     assert_eq!(samples[r#"session_start_total{component_name="other",shell_type="OrchestratorShell"}"#], 10.0);
     assert_eq!(samples[r#"active_sessions{component_name="other"}"#], 10.0);
@@ -158,7 +162,8 @@ async fn a_thousand_components_have_a_label_of_their_own() {
 
 #[tokio::test]
 async fn metrics_have_a_listener_of_their_own() {
-    let service = Service::start(Home::new(), &["--metrics-listen", "127.0.0.1:0"], &[("SESSION_TRACKER_SECRET", SECRET)]);
+    let service =
+        Service::start(Home::new(), &["--metrics-listen", "127.0.0.1:0"], &[("SESSION_TRACKER_SECRET", SECRET)]);
     let url = crate::fixture::eventually("the address of metrics", || {
         let said = service.said();
         said.split("Metrics: ").nth(1).and_then(|rest| rest.lines().next()).map(str::to_owned)
@@ -169,6 +174,7 @@ async fn metrics_have_a_listener_of_their_own() {
     assert_eq!(super::fixture::client().get(elsewhere).send().await.unwrap().status(), StatusCode::NOT_FOUND);
     // The other one asks for a token, here too.
     assert_eq!(answer(service.get("/metrics")).await.0, StatusCode::UNAUTHORIZED);
-    let said = Home::new().tracker(&["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "0.0.0.0:0"]).run().fails(2);
+    let said =
+        Home::new().tracker(&["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "0.0.0.0:0"]).run().fails(2);
     assert!(said.contains("--metrics-listen"), "{said}");
 }

@@ -17,7 +17,7 @@ async fn events_that_arrive_are_stored_once_and_shown_verbatim() {
             events.iter().map(|event| json!({ "event_id": event.event_id(), "verdict": verdict })).collect();
         assert_eq!(taken["results"], json!(results));
         assert_eq!(taken["position"], events.len());
-        assert_eq!(taken["tracker_id"], json!(service.home.journal().await.id()));
+        assert_eq!(taken["tracker_id"], json!(service.home().journal().await.id()));
     }
     let id = events[0].stream().as_str().to_owned();
     let (_, list) = answer(service.get("/api/v1/sessions")).await;
