@@ -128,7 +128,7 @@ impl Snapshot {
             let labels = vec![component.to_owned(), event_type];
             *self.emit_success.entry(labels.clone()).or_default() += emits.success;
             for (kind, count) in &emits.failure {
-                let mut full = [labels.as_slice(), &[kind.clone()]].concat();
+                let mut full = [labels.as_slice(), std::slice::from_ref(kind)].concat();
                 if self.emit_failure.len() >= MOST_ERRORS && !self.emit_failure.contains_key(&full) {
                     full[2] = OTHER.to_owned();
                 }
