@@ -14,6 +14,7 @@ mod caller;
 mod error;
 mod gate;
 mod ids;
+mod older;
 pub mod rest;
 pub mod server;
 
@@ -32,6 +33,7 @@ pub use append::{Appended, Batch, EventResult};
 pub use caller::Caller;
 pub use error::TrackerError;
 pub use gate::{Gate, GateError, Jwks};
+pub use older::{EndAnswer, StartAnswer};
 
 /// The room. A cheap handle: clones share everything.
 #[derive(Clone)]
