@@ -11,12 +11,14 @@
 mod append;
 mod archive;
 mod column;
+mod differences;
 mod error;
 mod migrate;
 mod open;
 mod pace;
 mod pages;
 mod prune;
+mod prunings;
 mod rebuild;
 mod rollups;
 mod rows;
@@ -27,6 +29,7 @@ mod site;
 mod source;
 mod status;
 mod text;
+mod text_check;
 mod transaction;
 mod upkeep;
 mod verify;
@@ -35,13 +38,14 @@ mod writer;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use uuid::Uuid;
 
 use self::{site::Site, writer::Writer};
 use super::{
     CommandFilter, CommandRecord, Entry, Filter, Found, Journal, JournalError, JournalStatus, Page, Prune, Pruned,
-    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, query, read, shown as record,
+    PrunedSession, Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, query, read, shown as record,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -167,6 +171,14 @@ impl Journal for SqliteJournal {
 
     async fn prune(&self, plan: &Prune) -> Result<Pruned, JournalError> {
         prune::prune(self, plan).await
+    }
+
+    async fn prunable(&self, before: Timestamp) -> Result<Option<Pruned>, JournalError> {
+        prune::prunable(self, before).await.map(Some)
+    }
+
+    async fn find_pruned(&self, id_or_prefix: &str) -> Result<Option<PrunedSession>, JournalError> {
+        prunings::find(self, id_or_prefix).await
     }
 
     async fn scrub(&self, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {

@@ -5,19 +5,18 @@
 //! - A session goes whole and in one transaction: its bodies, its rows in the projection and in the text index; what it
 //!   adds to the sums moves to their base, so the sums themselves do not change and a rebuild gives them again.
 //! - Old means that we have not heard of it since: our own clock decides, not the writers'.
-//! - An observation in the journal's own stream is committed with the first session that goes.
+//! - An observation in the journal's own stream is committed with the first session that goes. It carries on what the
+//!   ones before it said, and the last one is never folded: that sessions were pruned is known for ever.
 //! - The last event is never folded: it holds the position and link that the next one is bound to.
 //! - Only events of pruned sessions fold, and old observations about sessions that are no longer listed. They must be
 //!   delivered too.
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value, json};
-use sqlx::Row;
-
 use super::{
     SqliteJournal, archive,
     pace::Turn,
+    prunings::{self, Prunings},
     record::count,
     rows::{self, hash},
     script::Script,
@@ -25,8 +24,12 @@ use super::{
 };
 use crate::{
     event::{Draft, EventKind, Hash},
-    journal::{Journal, JournalError, Prune, Pruned},
+    journal::{
+        Journal, JournalError, Prune, Pruned,
+        cells::{Cells, number},
+    },
 };
+use serde_json::{Value, json};
 
 /// Headers folded in one statement.
 const FOLD: i64 = 100;
@@ -49,6 +52,7 @@ pub(super) async fn prune(journal: &SqliteJournal, plan: &Prune) -> Result<Prune
         archive::write(journal, path, &candidates).await?;
     }
     let mut rest = candidates.iter().peekable();
+    let at = jiff::Timestamp::now();
     while rest.peek().is_some() {
         let is_first = pruned.sessions == 0;
         let mut held = writer.hold().await?;
@@ -57,10 +61,11 @@ pub(super) async fn prune(journal: &SqliteJournal, plan: &Prune) -> Result<Prune
             let mut transaction = held.begin().await?;
             let mut done = Pruned { sessions: 0, events: 0, bytes: 0, folded: 0 };
             while let Some(candidate) = rest.next_if(|_| !turn.is_over()) {
-                transaction.prune_session(candidate, &mut done).await?;
+                transaction.prune_session(candidate, at, &mut done).await?;
             }
             if is_first && done.sessions > 0 {
-                let draft = observation(plan, candidates.len());
+                let before = prunings::of(transaction.connection, journal.id()).await?;
+                let draft = observation(plan, at, candidates.len(), &before);
                 transaction.record(&journal.own_stream(), std::slice::from_ref(&draft)).await?;
             }
             transaction.commit().await?;
@@ -78,10 +83,11 @@ pub(super) async fn prune(journal: &SqliteJournal, plan: &Prune) -> Result<Prune
         let turn = Turn::begin();
         let outcome = async {
             let mut transaction = held.begin().await?;
+            let last = prunings::last(transaction.connection, journal.id()).await?;
             let mut folded = 0;
             let mut more = true;
             while more && !turn.is_over() {
-                let now = transaction.fold(before_us).await?;
+                let now = transaction.fold(before_us, last).await?;
                 folded += now;
                 more = now == FOLD;
             }
@@ -98,20 +104,38 @@ pub(super) async fn prune(journal: &SqliteJournal, plan: &Prune) -> Result<Prune
     }
 }
 
+/// What pruning would remove now.
+pub(super) async fn prunable(journal: &SqliteJournal, before: jiff::Timestamp) -> Result<Pruned, JournalError> {
+    let candidates = candidates(journal, before.as_microsecond()).await?;
+    let mut all = Pruned { sessions: candidates.len() as u64, events: 0, bytes: 0, folded: 0 };
+    for some in candidates.chunks(500) {
+        let streams: Vec<String> = some.iter().map(|candidate| candidate.stream.to_string()).collect();
+        let mut script = Script::default();
+        script.add(&format!(
+            "SELECT count(text), coalesce(sum(octet_length(text)), 0) FROM events WHERE stream IN ({})",
+            streams.join(",")
+        ));
+        let rows = journal.rows(script).await?;
+        all.events += count(number(rows.first(), 0)?);
+        all.bytes += count(number(rows.first(), 1)?);
+    }
+    Ok(all)
+}
+
 /// What the journal says of it. Made here, not by `redact`: its words are ours, and `by` is a name.
-fn observation(plan: &Prune, sessions: usize) -> Draft {
-    let mut detail = Map::new();
+fn observation(plan: &Prune, at: jiff::Timestamp, sessions: usize, before: &Prunings) -> Draft {
+    let mut detail = before.carried(sessions as u64);
     detail.insert("sessions".to_owned(), json!(sessions));
     detail.insert("before".to_owned(), Value::String(plan.before.to_string()));
     detail.insert("archived".to_owned(), json!(plan.archive.is_some()));
     let body = json!({
         "what": "pruned",
         "by": plan.by.chars().take(100).collect::<String>(),
-        "why": "retention",
+        "why": plan.why.chars().take(500).collect::<String>(),
         "detail": detail,
     });
     let Value::Object(body) = body else { unreachable!("it is an object") };
-    Draft::new(EventKind::Observation, jiff::Timestamp::now(), body)
+    Draft::new(EventKind::Observation, at, body)
 }
 
 /// Ended sessions that were not heard of since, and whose events every sink has that takes them.
@@ -131,12 +155,9 @@ async fn candidates(journal: &SqliteJournal, before_us: i64) -> Result<Vec<Candi
             .bind(last)
             .bind(before_us);
         let rows = journal.rows(script).await?;
-        let candidate = |row: &sqlx::sqlite::SqliteRow| Candidate {
-            stream: row.get(0),
-            name: row.get(1),
-            head_position: row.get(2),
-        };
-        candidates.extend(rows.iter().map(candidate));
+        for row in &rows {
+            candidates.push(Candidate { stream: row.cell(0)?, name: row.cell(1)?, head_position: row.cell(2)? });
+        }
         if rows.is_empty() {
             return Ok(candidates);
         }
@@ -144,7 +165,12 @@ async fn candidates(journal: &SqliteJournal, before_us: i64) -> Result<Vec<Candi
 }
 
 impl Transaction<'_> {
-    async fn prune_session(&mut self, candidate: &Candidate, done: &mut Pruned) -> Result<(), JournalError> {
+    async fn prune_session(
+        &mut self,
+        candidate: &Candidate,
+        at: jiff::Timestamp,
+        done: &mut Pruned,
+    ) -> Result<(), JournalError> {
         let page = self.page(candidate.stream, candidate.stream).await?;
         let Some(stream) = page.streams.first().filter(|s| s.head_position == candidate.head_position && !s.pruned)
         else {
@@ -159,9 +185,10 @@ impl Transaction<'_> {
         script.add("UPDATE events SET text = NULL, residue = NULL WHERE stream = ?").bind(id);
         script
             .add(
-                "UPDATE streams SET pruned = 1, commands = 0, outcomes = 0, failed = 0, writes = 0, destroys = 0, \
+                "UPDATE streams SET pruned = ?, commands = 0, outcomes = 0, failed = 0, writes = 0, destroys = 0, \
                  running = NULL, running_position = NULL WHERE id = ?",
             )
+            .bind(at.as_microsecond())
             .bind(id);
         script.add("DELETE FROM presence WHERE session_id = ?").bind(stream.name.as_str());
         script.add("DELETE FROM conflicts WHERE stream = ?").bind(stream.name.as_str());
@@ -179,7 +206,7 @@ impl Transaction<'_> {
     }
 
     /// Folds the beginning of what is left into the checkpoint. Answers how many headers went.
-    async fn fold(&mut self, before_us: i64) -> Result<i64, JournalError> {
+    async fn fold(&mut self, before_us: i64, last_pruning: i64) -> Result<i64, JournalError> {
         let mut script = Script::default();
         script
             .add(
@@ -187,18 +214,22 @@ impl Transaction<'_> {
                  s.name < 'jrnl`' AND e.recorded_us < ? AND NOT EXISTS (SELECT 1 FROM observations o \
                  JOIN sessions p ON p.session_id = o.about WHERE o.position = e.position)) \
                  FROM events e JOIN streams s ON s.id = e.stream \
-                 WHERE e.position < (SELECT max(position) FROM events) \
+                 WHERE e.position < (SELECT max(position) FROM events) AND e.position < ? \
                  AND NOT EXISTS (SELECT 1 FROM cursors k WHERE k.position < e.position) \
                  ORDER BY e.position LIMIT ?",
             )
             .bind(before_us)
+            .bind(last_pruning)
             .bind(FOLD);
         let answers = self.read(script).await?;
         let (mut last, mut folded) = (None, 0);
         let mut bases: HashMap<i64, (i64, Hash)> = HashMap::new();
-        for row in answers.iter().flatten().take_while(|row| row.get::<bool, _>(5)) {
-            last = Some((row.get::<i64, _>(0), hash(row, 1)?));
-            bases.insert(row.get(2), (row.get::<i64, _>(3) + 1, hash(row, 4)?));
+        for row in answers.iter().flatten() {
+            if !row.cell::<bool>(5)? {
+                break;
+            }
+            last = Some((row.cell::<i64>(0)?, hash(row, 1)?));
+            bases.insert(row.cell(2)?, (row.cell::<i64>(3)? + 1, hash(row, 4)?));
             folded += 1;
         }
         let Some((position, link)) = last else { return Ok(0) };
