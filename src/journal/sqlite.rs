@@ -13,10 +13,13 @@ mod archive;
 mod column;
 mod differences;
 mod error;
+mod ledger;
 mod migrate;
 mod open;
+mod outbox;
 mod pace;
 mod pages;
+mod presence;
 mod prune;
 mod prunings;
 mod rebuild;
@@ -42,10 +45,11 @@ use jiff::Timestamp;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use uuid::Uuid;
 
-use self::{site::Site, writer::Writer};
+use self::{ledger::Ledger, site::Site, writer::Writer};
 use super::{
-    CommandFilter, CommandRecord, Entry, Filter, Found, Journal, JournalError, JournalStatus, Page, Prune, Pruned,
-    PrunedSession, Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, query, read, shown as record,
+    Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Found, Head, Journal,
+    JournalError, JournalStatus, Kept, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned, PrunedSession,
+    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, query, read, shown as record,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -63,6 +67,7 @@ struct Inner {
     is_archive: bool,
     writer: Result<Arc<Writer>, JournalError>,
     readers: Readers,
+    ledger: Ledger,
 }
 
 /// Where reading is done.
@@ -133,8 +138,56 @@ impl Journal for SqliteJournal {
         self.writer()?.record(stream, drafts).await
     }
 
-    async fn append(&self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
-        self.writer()?.append(events).await
+    async fn receive(&self, parcels: &[Parcel]) -> Result<Vec<Verdict>, JournalError> {
+        self.writer()?.receive(parcels).await
+    }
+
+    async fn head(&self) -> Result<Head, JournalError> {
+        outbox::head(self).await
+    }
+
+    async fn knows(&self, head: &Head) -> Result<bool, JournalError> {
+        outbox::knows(self, head).await
+    }
+
+    async fn after(&self, position: u64, component: Option<&str>, limit: u32) -> Result<Outgoing, JournalError> {
+        outbox::after(self, position, component, limit).await
+    }
+
+    async fn cursor(&self, sink: &str, component: &str) -> Result<Option<u64>, JournalError> {
+        outbox::cursor(self, sink, component).await
+    }
+
+    async fn delivered(&self, progress: &Progress) -> Result<(), JournalError> {
+        outbox::delivered(self, progress).await
+    }
+
+    async fn receipts(&self, sink: &str, component: &str) -> Result<Vec<Kept>, JournalError> {
+        outbox::receipts(self, sink, component).await
+    }
+
+    async fn deliveries(&self) -> Result<Vec<DeliveryStatus>, JournalError> {
+        outbox::deliveries(self).await
+    }
+
+    async fn buried(&self, sink: Option<&str>) -> Result<Vec<Buried>, JournalError> {
+        outbox::buried(self, sink).await
+    }
+
+    async fn unbury(&self, sink: &str, positions: &[u64]) -> Result<(), JournalError> {
+        outbox::unbury(self, sink, positions).await
+    }
+
+    async fn forget_sink(&self, sink: &str) -> Result<bool, JournalError> {
+        outbox::forget_sink(self, sink).await
+    }
+
+    async fn beat(&self, presence: &[Presence]) -> Result<(), JournalError> {
+        presence::beat(self, presence).await
+    }
+
+    async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError> {
+        presence::end_requests(self, of).await
     }
 
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {
@@ -193,6 +246,7 @@ impl Journal for SqliteJournal {
         if let Readers::Pool(pool) = &self.0.readers {
             pool.close().await;
         }
+        self.0.ledger.close().await;
         if let Ok(writer) = &self.0.writer {
             writer.close().await;
         }

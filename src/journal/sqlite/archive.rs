@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     event::{Event, StreamId},
-    journal::{JournalError, Verdict, cells::Cells},
+    journal::{Journal, JournalError, Verdict, cells::Cells},
 };
 
 /// Events in one step of reading.
@@ -94,8 +94,7 @@ pub(super) async fn read(path: &Path) -> Result<SqliteJournal, JournalError> {
 }
 
 async fn append(journal: &SqliteJournal, events: &[Event]) -> Result<(), String> {
-    let verdicts = journal.writer().map_err(|error| error.to_string())?.append(events).await;
-    let verdicts = verdicts.map_err(|error| error.to_string())?;
+    let verdicts = journal.append(events).await.map_err(|error| error.to_string())?;
     for (event, verdict) in events.iter().zip(verdicts) {
         if let Verdict::Rejected(why) = verdict {
             return Err(format!("event {} of {}: {why}", event.seq(), event.stream()));
@@ -117,7 +116,7 @@ impl SqliteJournal {
                 if !transaction.streams.contains_key(event.stream().as_str()) {
                     transaction.open_stream(event.stream(), event.component(), false).await?;
                 }
-                transaction.push(event).await?;
+                transaction.push(&event.clone().into()).await?;
             }
             transaction.commit().await
         };

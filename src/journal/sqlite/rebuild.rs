@@ -94,6 +94,25 @@ impl Transaction<'_> {
         StreamPage::read(self.connection, self.path, from, to).await
     }
 
+    /// Draws one session again after a body of it went or came, and lets the sums follow.
+    pub(super) async fn draw_again(&mut self, stream: i64) -> Result<(), JournalError> {
+        let page = self.page(stream, stream).await?;
+        let Some(row) = page.streams.first().filter(|row| row.is_session() && !row.pruned) else { return Ok(()) };
+        let said = self.said(&row.name).await?;
+        let drawn = draw(&row.component, &page.lines(row), &said);
+        let before = page.projected(row);
+        self.redraw(row, drawn.as_ref()).await?;
+        let (Some(before), Some(after)) = (&before, &drawn) else { return Ok(()) };
+        let mut sums = rows::Differences::new();
+        let then = Some((before.picture.day(), before.picture.totals()));
+        rows::add_difference(&mut sums, then, &after.picture);
+        let mut script = Script::default();
+        for ((day, component), totals) in &sums {
+            rows::add_totals(&mut script, "rollups", *day, component, totals);
+        }
+        self.read(script).await.map(drop)
+    }
+
     /// What was said about a session.
     pub(super) async fn said(&mut self, name: &str) -> Result<Vec<Said>, JournalError> {
         let mut script = Script::default();
