@@ -15,6 +15,7 @@ mod error;
 mod frame;
 mod gate;
 mod ids;
+mod mcp;
 mod older;
 pub mod rest;
 pub mod server;
@@ -35,6 +36,7 @@ pub use caller::Caller;
 pub use error::TrackerError;
 pub use frame::Limits;
 pub use gate::{Gate, GateError, Jwks};
+pub use mcp::{Names, serve_stdio};
 pub use older::{EndAnswer, StartAnswer};
 
 /// The room. A cheap handle: clones share everything.

@@ -39,8 +39,7 @@ pub(super) fn seal(
         Some(loaded) => (u64::try_from(loaded.next_seq).unwrap_or(0), loaded.head_hash),
         None => (0, None),
     };
-    let mut has_ended =
-        loaded.and_then(|loaded| loaded.picture.as_ref()).is_some_and(|picture| picture.span.own_end);
+    let mut has_ended = loaded.and_then(|loaded| loaded.picture.as_ref()).is_some_and(|picture| picture.span.own_end);
     let mut events = Vec::with_capacity(drafts.len());
     let mut fresh = Vec::with_capacity(drafts.len());
     for draft in drafts {

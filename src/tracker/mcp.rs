@@ -23,8 +23,10 @@ use axum::http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult, Implementation,
-        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod, CompleteRequestParams,
+        CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, Implementation, ListPromptsRequestMethod,
+        ListPromptsResult, ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
+        ListResourcesResult, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
 };
@@ -79,8 +81,9 @@ impl Shown {
             let _ = slot.set(error.clone());
         }
         let words = error.to_string();
-        let mut result = CallToolResult::structured_error(serde_json::to_value(Problem::from(error)).unwrap_or_default());
-        result.content = vec![rmcp::model::ContentBlock::text(words)];
+        let mut result =
+            CallToolResult::structured_error(serde_json::to_value(Problem::from(error)).unwrap_or_default());
+        result.content = vec![ContentBlock::text(words)];
         result
     }
 }
@@ -118,6 +121,40 @@ impl ServerHandler for Door {
         Ok(result.unwrap_or_else(|error| shown.refuse(error)).into())
     }
 
+    // Whoever does not offer something says so, instead of an empty list of it.
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>())
+    }
+
+    async fn complete(
+        &self,
+        _: CompleteRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        Err(ErrorData::method_not_found::<CompleteRequestMethod>())
+    }
+
     /// What can not be read as a request of the protocol comes here: a call whose arguments are no object, say.
     async fn on_custom_request(
         &self,
@@ -126,13 +163,15 @@ impl ServerHandler for Door {
     ) -> Result<CustomResult, ErrorData> {
         if request.method != "tools/call" {
             let words = format!("there is no method `{}`", arguments::shown(&request.method));
-            return Err(ErrorData::new(rmcp::model::ErrorCode::METHOD_NOT_FOUND, words, None));
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, words, None));
         }
         let params = request.params.unwrap_or_default();
         let name = params.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
         match calls::not_an_object(name) {
             Some(answer) => Ok(CustomResult::new(serde_json::to_value(answer).unwrap_or_default())),
-            None => Err(ErrorData::invalid_params("params: must hold `name`, a string, and `arguments`, an object", None)),
+            None => {
+                Err(ErrorData::invalid_params("params: must hold `name`, a string, and `arguments`, an object", None))
+            }
         }
     }
 }

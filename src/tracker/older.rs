@@ -91,11 +91,7 @@ impl Tracker {
         }
     }
 
-    async fn end_older(
-        &self,
-        shown: Option<&Caller>,
-        arguments: &Map<String, Value>,
-    ) -> Result<Outcome, TrackerError> {
+    async fn end_older(&self, shown: Option<&Caller>, arguments: &Map<String, Value>) -> Result<Outcome, TrackerError> {
         let caller = self.caller_of_older(shown, arguments).await?;
         let end = End::read(arguments)?;
         let Ok(id) = end.session_id.parse::<SessionId>() else { return Ok(Outcome::NotFound) };
@@ -110,6 +106,10 @@ impl Tracker {
         }
         let journal = self.journal();
         let Some(began) = began else {
+            self.observe_deaths().await;
+            if self.exactly(&id).await?.is_some_and(|record| record.status.is_over()) {
+                return Ok(Outcome::Ended);
+            }
             journal.record(&journal.own_stream(), &[end.observed(&id, caller.subject())]).await?;
             return Ok(Outcome::Ended);
         };
@@ -173,7 +173,7 @@ fn mark(writer: Option<&str>, digest: &str) -> Value {
 fn is_writer(caller: &Caller, began: &Event) -> Result<(), TrackerError> {
     let bound = began.body().get(MARK).and_then(|mark| mark.get("writer")).and_then(Value::as_str);
     match (bound, caller.writer()) {
-        (Some(bound), Some(writer)) if bound != writer && !caller.has(Scope::SessionsAdmin) => {
+        (Some(bound), Some(writer)) if bound != start::recorded(writer) && !caller.has(Scope::SessionsAdmin) => {
             Err(TrackerError::OtherWriter)
         }
         _ => Ok(()),

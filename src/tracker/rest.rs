@@ -15,6 +15,10 @@ use axum::{
 use super::{Tracker, TrackerError};
 
 pub use problem::Problem;
+pub(super) use {
+    ask::unread,
+    sessions::{asked, cursor_text, entry},
+};
 
 /// What a request's body holds at most: a batch of 8 MiB, and what JSON puts around it.
 pub const LARGEST_BODY_BYTES: usize = 20 * 1024 * 1024;

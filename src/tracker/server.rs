@@ -6,9 +6,9 @@ use axum::Router;
 use axum_server::{Handle, accept::NoDelayAcceptor, tls_rustls::RustlsConfig};
 
 use super::{
-    Tracker,
+    Names, Tracker,
     frame::{Limits, frame},
-    rest,
+    mcp, rest,
 };
 
 /// Requests that run get this long to end.
@@ -16,9 +16,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The head of a request has to be there by then.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// Every door of a tracker. Must be called in a tokio runtime.
-pub fn app(tracker: Tracker, limits: Limits) -> Router {
-    frame(tracker.clone(), limits, rest::router(tracker))
+/// Every door of a tracker, which answers to these names. Must be called in a tokio runtime.
+pub fn app(tracker: Tracker, limits: Limits, names: Names) -> Router {
+    let doors = rest::router(tracker.clone()).merge(mcp::router(tracker.clone(), names));
+    frame(tracker, limits, doors)
 }
 
 /// A certificate and its key, both PEM.

@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{completions, end, events, journal, list, schema, serve, show, token, verify};
+use crate::{completions, end, events, journal, list, mcp, schema, serve, show, token, verify};
 
 const AFTER_HELP: &str = "\
 Ids: the beginning of an id is enough, with or without `sess_`, as long as it names one session.
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Mint bearer tokens, and say what one is worth.
     Token(token::Token),
+    /// Speak MCP on standard input and output, for a client that starts this program itself.
+    Mcp(mcp::Mcp),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }

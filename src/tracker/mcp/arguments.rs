@@ -28,8 +28,13 @@ pub(super) fn read<T: DeserializeOwned>(tool: &Tool, mut given: JsonObject) -> R
         // What is missing is named by the rule alone.
         let missing = rule.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
         match missing {
-            Some(name) if path == "." => TrackerError::Invalid { field: name.to_owned(), rule: "is missing".to_owned() },
-            _ => TrackerError::Invalid { field: if path == "." { "arguments".to_owned() } else { shown(&path) }, rule: shown(&rule) },
+            Some(name) if path == "." => {
+                TrackerError::Invalid { field: name.to_owned(), rule: "is missing".to_owned() }
+            }
+            _ => TrackerError::Invalid {
+                field: if path == "." { "arguments".to_owned() } else { shown(&path) },
+                rule: shown(&rule),
+            },
         }
     })
 }

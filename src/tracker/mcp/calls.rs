@@ -38,11 +38,11 @@ impl Door {
         match &*tool.name {
             tools::START => {
                 let answer = tracker.track_start(shown.caller.as_ref().ok(), arguments).await;
-                return Ok(older(&answer, answer.status == "error"));
+                return Ok(older(&answer));
             }
             tools::END => {
                 let answer = tracker.track_end(shown.caller.as_ref().ok(), arguments).await;
-                return Ok(older(&answer, answer.status == "error"));
+                return Ok(older(&answer));
             }
             tools::HEALTH => {
                 read::<Nothing>(tool, arguments)?;
@@ -57,7 +57,7 @@ impl Door {
                 Ok(structured(&tracker.append(caller, &batch).await?))
             }
             tools::LIST => {
-                let (filter, page) = rest::asked(&pairs(tool, arguments)?)?;
+                let (filter, page) = rest::asked(pairs(tool, arguments)?)?;
                 let found = tracker.sessions(caller, &filter, &page).await?;
                 let next = found.next.as_ref().map(rest::cursor_text);
                 Ok(structured(&json!({ "sessions": found.records, "next": next })))
@@ -93,8 +93,8 @@ const MOST_SHOWN: u32 = 1_000;
 pub(super) fn not_an_object(name: &str) -> Option<CallToolResult> {
     let error = || Some("arguments: must be an object".to_owned());
     match name {
-        tools::START => Some(older(&StartAnswer { session_id: None, status: "error", error: error() }, true)),
-        tools::END => Some(older(&EndAnswer { session_id: String::new(), status: "error", error: error() }, true)),
+        tools::START => Some(older(&StartAnswer { session_id: None, status: "error", error: error() })),
+        tools::END => Some(older(&EndAnswer { session_id: String::new(), status: "error", error: error() })),
         _ => None,
     }
 }
@@ -105,7 +105,7 @@ struct Nothing {}
 
 /// What a tool of the older generation answers. A refusal is an answer as well, and not marked as an error of the
 /// protocol: these clients read `status`.
-fn older(answer: &impl Serialize, _is_error: bool) -> CallToolResult {
+fn older(answer: &impl Serialize) -> CallToolResult {
     structured(answer)
 }
 

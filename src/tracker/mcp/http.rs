@@ -13,7 +13,6 @@ use axum::{
 use rmcp::transport::{
     StreamableHttpServerConfig, StreamableHttpService, streamable_http_server::session::never::NeverSessionManager,
 };
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::{Door, Names, Refusal};
@@ -65,7 +64,8 @@ async fn guard(State(names): State<Arc<Names>>, request: Request, next: Next) ->
 /// error of its own.
 async fn worded(response: Response, body: &[u8]) -> Result<Response, Infallible> {
     let status = response.status();
-    let content = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content =
+        response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if status.is_success() || content.contains("json") {
         return Ok(response);
     }
@@ -94,13 +94,13 @@ async fn worded(response: Response, body: &[u8]) -> Result<Response, Infallible>
 
 /// The answer to a body that is no message of the protocol.
 fn unread(body: &[u8]) -> Response {
-    let read = serde_json::from_slice::<IgnoredAny>(body);
+    let read = serde_json::from_slice::<Value>(body);
     let (code, message) = match &read {
         Err(error) => (-32700, format!("the body is no JSON: {error}")),
         Ok(_) => (-32600, "the body is no request or notification of JSON-RPC 2.0".to_owned()),
     };
-    let id = serde_json::from_slice::<Value>(body).ok();
-    let id = id.as_ref().and_then(|message| message.get("id")).filter(|id| id.is_string() || id.is_number());
+    let id = read.ok().and_then(|mut message| message.get_mut("id").map(Value::take));
+    let id = id.filter(|id| id.is_string() || id.is_number());
     let answer = json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}});
     (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response()
 }

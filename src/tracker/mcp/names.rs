@@ -49,7 +49,9 @@ impl Names {
 
     fn is_known(&self, host: &str) -> bool {
         let is_loopback = || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
-        host.eq_ignore_ascii_case("localhost") || is_loopback() || self.0.iter().any(|name| name.eq_ignore_ascii_case(host))
+        host.eq_ignore_ascii_case("localhost")
+            || is_loopback()
+            || self.0.iter().any(|name| name.eq_ignore_ascii_case(host))
     }
 }
 
@@ -81,7 +83,9 @@ mod tests {
         for host in ["localhost", "LOCALHOST:1", "127.0.0.1:8678", "[::1]:1", "203.0.113.9", "tracker.example:443"] {
             assert!(!refused(Some(host), None), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example", "tracker.example.evil:1", "a@localhost", "", "127.0.0.1.nip.io"] {
+        for host in
+            ["evil.example", "localhost.evil.example", "tracker.example.evil:1", "a@localhost", "", "127.0.0.1.nip.io"]
+        {
             assert!(refused(Some(host), None), "{host}");
         }
         assert!(refused(None, None));
@@ -92,7 +96,9 @@ mod tests {
         for origin in ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:8", "https://tracker.example"] {
             assert!(!refused(Some("localhost"), Some(origin)), "{origin}");
         }
-        for origin in ["null", "http://evil.example", "http://203.0.113.9", "localhost", "http://localhost.evil.example"] {
+        for origin in
+            ["null", "http://evil.example", "http://203.0.113.9", "localhost", "http://localhost.evil.example"]
+        {
             assert!(refused(Some("localhost"), Some(origin)), "{origin}");
         }
     }

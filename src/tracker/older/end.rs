@@ -65,7 +65,10 @@ impl<'a> End<'a> {
             what: "ended_legacy".to_owned(),
             by: by.to_owned(),
             why: "a client of the older generation said that it ended".to_owned(),
-            detail: self.metadata.map(|metadata| Map::from_iter([("metadata".to_owned(), json!(metadata))])).unwrap_or_default(),
+            detail: self
+                .metadata
+                .map(|metadata| Map::from_iter([("metadata".to_owned(), json!(metadata))]))
+                .unwrap_or_default(),
         };
         Redactor::default().draft(EventKind::Observation, self.timestamp, &body)
     }

@@ -79,18 +79,7 @@ impl<'a> Start<'a> {
         metadata.map_or(Ok(()), check_metadata)?;
         let session_id = given.text_if("session_id")?.map(str::parse).transpose()?;
         let (user, environment) = (user.fields(), environment.fields());
-        Ok(Self {
-            event_id,
-            component,
-            shell_type,
-            timestamp,
-            pid,
-            user,
-            hostname,
-            environment,
-            metadata,
-            session_id,
-        })
+        Ok(Self { event_id, component, shell_type, timestamp, pid, user, hostname, environment, metadata, session_id })
     }
 
     pub(super) fn component(&self) -> &str {
@@ -107,8 +96,7 @@ impl<'a> Start<'a> {
         arguments: &Map<String, Value>,
     ) -> Result<(Stream, Draft, Value), Invalid> {
         let redactor = Redactor::default();
-        let writer = writer.map(|writer| redactor.text(writer).into_string());
-        let mark = mark(writer.as_deref(), &digest(&redactor, arguments)?);
+        let mark = mark(writer.map(recorded).as_deref(), &digest(&redactor, arguments)?);
         let known = |name| self.metadata.and_then(|metadata| metadata.get(name)).and_then(Value::as_str);
         let mut body = json!({
             "shell_type": self.shell_type,
@@ -133,6 +121,11 @@ impl<'a> Start<'a> {
         let stream = stream(self.session_id.unwrap_or_default(), self.component);
         Ok((stream, draft, mark))
     }
+}
+
+/// The name of a writer as it stands in the record.
+pub(super) fn recorded(writer: &str) -> String {
+    Redactor::default().text(writer).into_string()
 }
 
 /// The stream of a session.
