@@ -40,7 +40,7 @@ use crate::{
 fn main() -> ExitCode {
     let Cli { source, command } = Cli::parse();
     let command = match command {
-        Command::Mcp(mcp) => mcp.into_service().map_or_else(Command::Mcp, Command::Serve),
+        Command::Mcp(mcp) => mcp.into_command(),
         other => other,
     };
     // The service works on all cores; everything else starts faster on one.

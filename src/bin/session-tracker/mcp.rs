@@ -12,7 +12,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::{
-    cli::Source,
+    cli::{Command, Source},
     exit::Stop,
     serve::{self, Serve},
 };
@@ -35,11 +35,11 @@ enum Older {
 }
 
 impl Mcp {
-    /// The service, when it is asked for by its older name.
-    pub(crate) fn into_service(self) -> Result<Serve, Self> {
+    /// This command, or the service when it is asked for by its older name.
+    pub(crate) fn into_command(self) -> Command {
         match self.older {
-            Some(Older::Start(serve)) => Ok(serve),
-            None => Err(self),
+            Some(Older::Start(serve)) => Command::Serve(serve),
+            None => Command::Mcp(self),
         }
     }
 }
