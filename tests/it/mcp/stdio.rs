@@ -6,7 +6,7 @@ use crate::cli::process::Home;
 
 /// What the program answers to lines, until they end.
 fn said(home: &Home, lines: &[String]) -> Vec<Value> {
-    let ran = home.tracker(&["mcp"]).input(&format!("{}\n", lines.join("\n"))).run().succeeds();
+    let ran = home.tracker(&["mcp"]).input(format!("{}\n", lines.join("\n"))).run().succeeds();
     ran.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
 }
 

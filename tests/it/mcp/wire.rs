@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::client::{answered, call, calling, message, request, result, text};
 use crate::{
     cli::process::Home,
-    service::fixture::{SECRET, Service, answer, elsewhere, reader, session, token},
+    service::fixture::{SECRET, Service, answer, client, elsewhere, reader, session, token},
 };
 
 /// A token as clients of the older generation have it.
@@ -125,18 +125,17 @@ async fn bodies_that_are_none_are_refused() {
     }
     let ping = json!({"jsonrpc": "2.0", "id": 7, "method": "ping"});
     let wrong = message(&service, &ping);
-    let kind = service
-        .post("/mcp", &ping)
-        .header("content-type", "text/plain")
-        .header("accept", "application/json, text/event-stream");
+    let bare = || client().post(format!("{}/mcp", service.url)).body(ping.to_string());
+    let kind = bare().header("content-type", "text/plain").header("accept", "application/json, text/event-stream");
     assert_eq!(answer(kind).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    assert_eq!(answer(service.post("/mcp", &ping).header("accept", "text/html")).await.0, StatusCode::NOT_ACCEPTABLE);
+    let accept = bare().header("content-type", "application/json").header("accept", "text/html");
+    assert_eq!(answer(accept).await.0, StatusCode::NOT_ACCEPTABLE);
     assert_eq!(answer(service.get("/mcp")).await.0, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(answered(wrong).await["result"], json!({}));
     let unknown = answered(request(&service, "tools/call", &json!({"name": "drop_everything"}))).await;
     assert_eq!(unknown["error"]["code"], -32602);
     let version =
-        request(&service, "ping", &json!({})).header("mcp-protocol-version", "1999-01-01").send().await.unwrap();
+        message(&service, &ping).header("mcp-protocol-version", "1999-01-01").send().await.unwrap();
     assert!(version.status().is_client_error());
     assert_eq!(service.stored().await, 0);
 }
