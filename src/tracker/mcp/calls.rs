@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::{Door, Shown, arguments::read, tools};
 use crate::{
+    analytics::Query,
+    delivery::wire::{Batch, Beats},
     event::SessionId,
-    tracker::{Batch, EndAnswer, StartAnswer, TrackerError, rest},
+    tracker::{EndAnswer, Exposition, StartAnswer, TrackerError, rest},
 };
 
 /// Which session is shown, and how much of it.
@@ -54,7 +56,11 @@ impl Door {
         match &*tool.name {
             tools::TRACK => {
                 let batch: Batch = read(tool, arguments)?;
-                Ok(structured(&tracker.append(caller, &batch).await?))
+                Ok(structured(&tracker.append(caller, batch).await?))
+            }
+            tools::BEAT => {
+                let beats: Beats = read(tool, arguments)?;
+                Ok(structured(&tracker.beat(caller, beats).await?))
             }
             tools::LIST => {
                 let (filter, page) = rest::asked(pairs(tool, arguments)?)?;
@@ -81,10 +87,28 @@ impl Door {
                 end.session_id.parse::<SessionId>().map_err(|_| TrackerError::NotFound(end.session_id.clone()))?;
                 Ok(structured(&tracker.end(caller, &end.session_id, &end.reason).await?))
             }
+            tools::STATS => {
+                let mut asked = pairs(tool, arguments)?;
+                let query = match asked.iter().position(|(name, _)| name == "query") {
+                    Some(at) => asked.remove(at).1.parse::<Query>().map_err(|_| invalid("query", QUERIES))?,
+                    None => Query::Sessions,
+                };
+                let span = rest::asked_span(asked)?;
+                Ok(structured(&tracker.analytics(caller, query, &span).await?))
+            }
+            tools::METRICS => {
+                read::<Nothing>(tool, arguments)?;
+                let text = tracker.metrics(caller, Exposition::Prometheus).await?;
+                let mut result = CallToolResult::structured(json!({ "metrics": text }));
+                result.content = vec![ContentBlock::text(text)];
+                Ok(result)
+            }
             _ => Err(TrackerError::Invalid { field: "name".to_owned(), rule: tools::unknown() }),
         }
     }
 }
+
+const QUERIES: &str = "must be sessions, duration, components, errors or active";
 
 /// Events that one answer shows at most.
 const MOST_SHOWN: u32 = 1_000;

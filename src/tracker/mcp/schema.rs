@@ -4,7 +4,12 @@ use rmcp::model::JsonObject;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-use crate::journal::SessionRecord;
+use crate::{
+    analytics::Answer,
+    delivery::wire,
+    journal::SessionRecord,
+    tracker::{End, Health},
+};
 
 /// An object with these members and no others.
 fn object(required: &[&str], properties: Value) -> JsonObject {
@@ -21,6 +26,12 @@ fn object(required: &[&str], properties: Value) -> JsonObject {
 /// The schema of what a type is written as.
 fn of<T: JsonSchema>() -> JsonObject {
     let schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    serde_json::from_value(schema.into()).unwrap_or_default()
+}
+
+/// The schema of what a type is read from.
+fn taken<T: JsonSchema>() -> JsonObject {
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     serde_json::from_value(schema.into()).unwrap_or_default()
 }
 
@@ -141,42 +152,51 @@ pub(super) fn nothing() -> JsonObject {
 }
 
 pub(super) fn health() -> JsonObject {
-    object(&["status", "version"], json!({"status": {"type": "string"}, "version": {"type": "string"}}))
+    of::<Health>()
 }
 
 pub(super) fn batch() -> JsonObject {
+    taken::<wire::Batch>()
+}
+
+pub(super) fn verdicts() -> JsonObject {
+    of::<wire::Answer>()
+}
+
+pub(super) fn beats() -> JsonObject {
+    taken::<wire::Beats>()
+}
+
+pub(super) fn beaten() -> JsonObject {
+    of::<wire::Beaten>()
+}
+
+pub(super) fn statistics() -> JsonObject {
+    let text = |words: &str| or_null(text(words));
     object(
-        &["events"],
+        &[],
         json!({
-            "receipt": {"type": ["object", "null"], "description": "tracker_id, position and link of the last answer."},
-            "events": {
-                "type": "array",
-                "maxItems": 1000,
-                "description": "In the order of the sender's journal.",
-                "items": {"type": ["string", "object"], "description": "The sealed text, verbatim; or its stub."},
+            "query": {
+                "type": ["string", "null"],
+                "enum": ["sessions", "duration", "components", "errors", "active", null],
+                "default": "sessions",
             },
+            "days": {"type": ["integer", "null"], "minimum": 1, "maximum": 365, "default": 7},
+            "after": text("Instead of days: from this time on, RFC 3339."),
+            "before": text("Until this time, RFC 3339."),
+            "component": text("One component only."),
+            "limit": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000, "default": 10},
+            "period": {"type": ["string", "null"], "enum": ["daily", "weekly", null]},
         }),
     )
 }
 
-pub(super) fn verdicts() -> JsonObject {
-    object(
-        &["tracker_id", "position", "link", "results"],
-        json!({
-            "tracker_id": {"type": "string"},
-            "position": {"type": "integer", "minimum": 0},
-            "link": {"type": ["string", "null"]},
-            "results": {"type": "array", "items": {
-                "type": "object",
-                "properties": {
-                    "event_id": {"type": "string"},
-                    "verdict": {"type": "string", "enum": ["accepted", "duplicate", "conflict", "rejected"]},
-                    "reason": {"type": "string"},
-                },
-                "required": ["event_id", "verdict"],
-            }},
-        }),
-    )
+pub(super) fn answer() -> JsonObject {
+    of::<Answer>()
+}
+
+pub(super) fn metrics() -> JsonObject {
+    object(&["metrics"], json!({"metrics": text("Metrics, one sample a line.")}))
 }
 
 pub(super) fn filter() -> JsonObject {
@@ -252,11 +272,5 @@ pub(super) fn end_session() -> JsonObject {
 }
 
 pub(super) fn ended() -> JsonObject {
-    object(
-        &["session_id", "outcome"],
-        json!({
-            "session_id": {"type": "string"},
-            "outcome": {"type": "string", "enum": ["requested", "recorded", "already_ended"]},
-        }),
-    )
+    of::<End>()
 }

@@ -10,6 +10,9 @@ pub(super) const START: &str = "track_session_start";
 pub(super) const END: &str = "track_session_end";
 pub(super) const HEALTH: &str = "health_check";
 pub(super) const TRACK: &str = "track_events";
+pub(super) const BEAT: &str = "heartbeat";
+pub(super) const STATS: &str = "session_stats";
+pub(super) const METRICS: &str = "get_prometheus_metrics";
 pub(super) const LIST: &str = "list_sessions";
 pub(super) const SHOW: &str = "show_session";
 pub(super) const END_SESSION: &str = "end_session";
@@ -45,6 +48,13 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             records(),
         ),
         tool(
+            BEAT,
+            "Say which sessions live. Answers which of them were asked to end.",
+            schema::beats(),
+            schema::beaten(),
+            records(),
+        ),
+        tool(
             LIST,
             "Sessions of admin shells, newest first. Every argument narrows the list; `next` of an answer is the \
              `cursor` of its continuation.",
@@ -65,6 +75,21 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
             schema::end_session(),
             schema::ended(),
             ToolAnnotations::new().read_only(false).destructive(true).idempotent(true).open_world(false),
+        ),
+        tool(
+            STATS,
+            "Statistics of sessions: how many, how long, how often commands fail, who is active; in total and by \
+             component.",
+            schema::statistics(),
+            schema::answer(),
+            reads(),
+        ),
+        tool(
+            METRICS,
+            "Everything that is measured, in the text format of Prometheus.",
+            schema::nothing(),
+            schema::metrics(),
+            reads(),
         ),
     ]
 });

@@ -123,7 +123,7 @@ async fn a_session_from_its_start_to_its_end() {
         assert_eq!(end(&service, again).await, json!({"session_id": id, "status": "ended", "error": null}));
     }
     assert_eq!(service.stored().await, stored);
-    service.home.tracker(&["verify"]).run().succeeds();
+    service.home().tracker(&["verify"]).run().succeeds();
 }
 
 #[tokio::test]
@@ -255,7 +255,7 @@ async fn what_keeps_the_rules_is_taken() {
     ] {
         tracked(&service, &arguments).await;
     }
-    service.home.tracker(&["verify"]).run().succeeds();
+    service.home().tracker(&["verify"]).run().succeeds();
 }
 
 #[tokio::test]
@@ -310,7 +310,7 @@ async fn of_many_at_once_one_begins_and_one_ends() {
     let ended = futures_util::future::join_all(ending).await;
     assert!(ended.iter().all(|answer| answer["status"] == "ended"), "{ended:?}");
     assert_eq!(service.stored().await, 3);
-    service.home.tracker(&["verify"]).run().succeeds();
+    service.home().tracker(&["verify"]).run().succeeds();
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ fn a_session_is_recorded_in_the_journal() {
     let answers = said(&home, &lines);
     let of = |id: u64| answers.iter().find(|answer| answer["id"] == id).unwrap_or_else(|| panic!("{id}: {answers:?}"));
     assert_eq!(of(0)["result"]["serverInfo"]["name"], "session-tracker");
-    assert_eq!(of(1)["result"]["tools"].as_array().unwrap().len(), 7);
+    assert_eq!(of(1)["result"]["tools"].as_array().unwrap().len(), 10);
     let id = of(2)["result"]["structuredContent"]["session_id"].as_str().unwrap().to_owned();
     assert_eq!(home.tracker(&["list", "--format", "json"]).run().json()[0]["session_id"], json!(id));
 }

@@ -26,14 +26,17 @@ fn modern(version: &str) -> Value {
     })
 }
 
-const TOOLS: [&str; 7] = [
+const TOOLS: [&str; 10] = [
     "track_session_start",
     "track_session_end",
     "health_check",
     "track_events",
+    "heartbeat",
     "list_sessions",
     "show_session",
     "end_session",
+    "session_stats",
+    "get_prometheus_metrics",
 ];
 
 #[tokio::test]
@@ -134,8 +137,7 @@ async fn bodies_that_are_none_are_refused() {
     assert_eq!(answered(wrong).await["result"], json!({}));
     let unknown = answered(request(&service, "tools/call", &json!({"name": "drop_everything"}))).await;
     assert_eq!(unknown["error"]["code"], -32602);
-    let version =
-        message(&service, &ping).header("mcp-protocol-version", "1999-01-01").send().await.unwrap();
+    let version = message(&service, &ping).header("mcp-protocol-version", "1999-01-01").send().await.unwrap();
     assert!(version.status().is_client_error());
     assert_eq!(service.stored().await, 0);
 }
@@ -174,6 +176,9 @@ async fn without_a_token_there_is_only_what_there_is() {
         ("show_session", json!({"session_id": "sess_x"})),
         ("end_session", json!({"session_id": "sess_x", "reason": "x"})),
         ("track_events", json!({"events": []})),
+        ("heartbeat", json!({"presence": []})),
+        ("session_stats", json!({})),
+        ("get_prometheus_metrics", json!({})),
     ] {
         let asked = calling(&service, tool, &arguments).send().await.unwrap();
         assert!(asked.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
