@@ -1,7 +1,7 @@
 //! `health`: whether a tracker is well. Exit code 0 says so; 1 that it is not, or not there.
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{answer, cli::Source, exit::Stop, output::Output, remote::Remote};
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(health: Health, source: &Source) -> Result<(), Stop> {
         let word = |name: &str| said[name].as_str().unwrap_or("?").to_owned();
         format!("{} {} at {}", word("status"), word("version"), word("tracker"))
     })?;
-    if said["status"] == Value::from("healthy") { Ok(()) } else { Err(Stop::Said) }
+    if said["status"] == "healthy" { Ok(()) } else { Err(Stop::Said) }
 }
 
 /// The tracker that is named, or the one on this machine.
