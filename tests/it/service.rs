@@ -5,5 +5,6 @@ pub(crate) mod fixture;
 mod life;
 mod limits;
 mod metrics;
+mod remote;
 mod rest;
 mod tokens;
