@@ -21,6 +21,8 @@ mod error;
 mod filter;
 mod judge;
 mod loaded;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod projection;
 mod query;
 mod read;
@@ -34,6 +36,8 @@ mod sqlite;
 
 pub use error::JournalError;
 pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresJournal;
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
 pub use report::{Anchor, Fault, JournalStatus, Prune, Pruned, Rebuilt, Report};
 pub use sqlite::SqliteJournal;

@@ -18,6 +18,8 @@ mod fixture;
 mod house;
 mod journal;
 mod modes;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod prompt;
 mod recording;
 mod redact;

@@ -28,6 +28,14 @@ macro_rules! contract {
                 let journal = SqliteJournal::in_memory().await.expect("a journal in memory");
                 run(&journal).await;
             }
+
+            #[cfg(feature = "postgres")]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                let journal = super::super::fixture::on_postgres().await;
+                run(&journal).await;
+                journal.close().await;
+            }
         }
     )+};
 }

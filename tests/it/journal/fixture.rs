@@ -171,3 +171,11 @@ impl Place {
         SqliteJournal::open(&self.path()).await.expect("the journal opens")
     }
 }
+
+/// A journal in a database of its own.
+#[cfg(feature = "postgres")]
+pub(crate) async fn on_postgres() -> admin_shell::journal::PostgresJournal {
+    let server = crate::postgres::Server::shared();
+    let url = server.url(&server.database().await);
+    admin_shell::journal::PostgresJournal::open(&url).await.expect("the journal opens")
+}
