@@ -20,7 +20,7 @@ mod timespan;
 pub use arguments::Input;
 pub(crate) use arguments::{Slots, resolve};
 pub(crate) use callable::{Callable, Prepared, bind};
-pub(crate) use context::{CallCx, Ended, FromHelper};
+pub(crate) use context::{CallCx, Ended, FromHelper, Reach};
 pub use context::{Callback, Cx, Progress, SessionInfo};
 pub use convert::{Answer, Arg, Arguments, Handle, Json, Output, Problem, Reply, Rows, Secret};
 pub use error::HelperError;

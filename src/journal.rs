@@ -39,7 +39,7 @@ pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresJournal;
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
-pub use report::{Anchor, Fault, JournalStatus, Prune, Pruned, Rebuilt, Report};
+pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, Rebuilt, Report};
 pub use sqlite::SqliteJournal;
 
 /// A stream as its writer knows it.

@@ -183,6 +183,23 @@ impl Recorder {
         }
     }
 
+    /// Whether a change could be recorded now: tries again what failed, and looks for room and for a disk that may be written.
+    pub(crate) async fn admits(&self) -> Result<(), Unrecorded> {
+        self.admits_changes()?;
+        if is_read_only(&self.database) {
+            return Err(Unrecorded::lost("the journal's disk is read-only"));
+        }
+        let mut state = self.state.lock().await;
+        if state.closed {
+            return Err(Unrecorded::lost(AFTER_THE_END));
+        }
+        // Whatever failed left something behind: what waits, or the count of what was missed.
+        if state.waiting.is_empty() && state.missed.is_none() {
+            return Ok(());
+        }
+        Ok(self.write(&mut state, Vec::new()).await?)
+    }
+
     /// The journal, opened now if need be.
     pub(crate) async fn journal(&self) -> Result<Arc<dyn Journal>, JournalError> {
         self.journal_in(&mut *self.state.lock().await).await
@@ -231,6 +248,17 @@ impl Recorder {
             None if state.waiting.is_empty() => Recording::On,
             None => Recording::Opening,
         }
+    }
+
+    /// The same, once the journal has answered, or when it did not within this.
+    pub(crate) async fn state_within(&self, patience: std::time::Duration) -> Recording {
+        let settled = async {
+            while self.state() == Recording::Opening {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, settled).await;
+        self.state()
     }
 
     /// Closes the journal. Nothing is recorded any more.
@@ -284,8 +312,11 @@ impl Recorder {
             }
             Err(error) => error,
         };
-        tracing::error!(%error, "events were not recorded");
         let because = error.to_string();
+        // Said once: it may be tried again every second.
+        if state.trouble.as_ref() != Some(&because) {
+            tracing::error!(%error, "events were not recorded");
+        }
         state.trouble = Some(because.clone());
         if let JournalError::Unknown { .. } = error {
             // All of them may be on disk: record exactly these again, and do not count the gap twice.
@@ -314,6 +345,12 @@ fn miss(state: &mut State, because: &str) {
         }
         None => state.missed = Some(Missed { count: 1, from: now, to: now, reason: because.to_owned() }),
     }
+}
+
+/// Whether the disk that holds a path may only be read.
+fn is_read_only(path: &Path) -> bool {
+    let disk = path.ancestors().find(|path| path.exists()).and_then(|path| nix::sys::statvfs::statvfs(path).ok());
+    disk.is_some_and(|disk| disk.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
 }
 
 /// Free bytes for ordinary users on the disk that holds a path, or its nearest existing parent.

@@ -16,6 +16,7 @@ use std::{
     io::Read as _,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
+    time::{Duration, Instant},
 };
 
 pub use self::terminal::width as terminal_width;
@@ -77,6 +78,15 @@ fn read_loop(
         let watched = session.clone();
         runtime.spawn(async move { banner.correct(&watched, &notices).await });
     }
+    // Who has heard what leaving cuts short, and wants it again at once, leaves.
+    let mut heard = false;
+    let holds_back = |heard: bool| {
+        let unfinished = if heard { None } else { runtime.block_on(session.unfinished()) };
+        unfinished.is_some_and(|what| {
+            look.complain(&format!("{what}\nTo leave all the same, press Ctrl-D or call exit() once more."));
+            true
+        })
+    };
     loop {
         // The terminal has been given back: it must not become raw again.
         if session.is_leaving() {
@@ -90,6 +100,10 @@ fn read_loop(
                 look.complain("error: the input is not UTF-8 text");
                 continue;
             }
+            Read::Eof if holds_back(heard) => {
+                heard = true;
+                continue;
+            }
             Read::Eof => return (EndReason::Eof, 0),
             Read::Hangup => return (EndReason::Hangup, 129),
             Read::Failed(error) => {
@@ -101,8 +115,10 @@ fn read_loop(
         match runtime.block_on(session.execute(&line, look.console())) {
             Ok(outcome) => {
                 look.outcome(&outcome);
-                if let Some(code) = outcome.exit {
-                    return (EndReason::Exit, u8::try_from(code).unwrap_or(1));
+                match outcome.exit {
+                    Some(_) if holds_back(heard) => heard = true,
+                    Some(code) => return (EndReason::Exit, u8::try_from(code).unwrap_or(1)),
+                    None => heard = false,
                 }
             }
             // Somebody else ended the session; that somebody says so.
@@ -112,11 +128,28 @@ fn read_loop(
     }
 }
 
-/// Runs one script, and says how the session ended.
+/// Waits for what a script has begun and leaving would cut short.
+async fn finish(session: &Session, look: &Look) {
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    /// What ends within this needs no words.
+    const QUIET: Duration = Duration::from_millis(500);
+    let begun = Instant::now();
+    let mut said = false;
+    while let Some(what) = session.unfinished().await {
+        if !said && begun.elapsed() > QUIET {
+            look.complain(&what);
+            said = true;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Runs one script, waits for what it has begun, and says how the session ended.
 pub(crate) async fn run_once(session: &Session, source: Source, look: &Look) -> (EndReason, u8) {
     match session.execute_source(source, look.console()).await {
         Ok(outcome) => {
             look.outcome(&outcome);
+            finish(session, look).await;
             match (exit_of(&outcome), look.write_error()) {
                 // A result that did not arrive is no success for whoever called.
                 ((EndReason::Done, 0), Some(error)) => {

@@ -217,7 +217,8 @@ impl Session {
     /// A context for what runs outside of any command: it prints nowhere.
     fn idle_cx(&self) -> CallCx {
         let (line, _) = std::sync::mpsc::channel();
-        CallCx { info: Arc::clone(&self.0.setting.info), line, cancelled: CancellationToken::new() }
+        let Setting { info, reach, .. } = &*self.0.setting;
+        CallCx { info: Arc::clone(info), reach: reach.clone(), line, cancelled: CancellationToken::new() }
     }
 
     /// Whether a text is a whole input.

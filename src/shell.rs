@@ -78,6 +78,13 @@ pub trait AdminShell: Send + Sync + Sized + 'static {
         async { Ok(()) }
     }
 
+    /// What leaving now would cut short, as a sentence: `2 runs are under way here, leaving stops them`. The prompt says it
+    /// and leaves when it is told so a second time; after a script it is waited for, until this answers `None` or somebody
+    /// presses Ctrl-C. A session that is ended from outside asks nothing.
+    fn unfinished(_cx: &Cx<Self>) -> impl Future<Output = Option<String>> + Send {
+        async { None }
+    }
+
     /// Called before the end of the session is recorded.
     fn on_end(_cx: &Cx<Self>, _reason: EndReason) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }

@@ -4,12 +4,13 @@ use std::{
     fmt::Display,
     ops::Deref,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
         mpsc::Sender,
     },
 };
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -17,7 +18,10 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{HelperError, Output};
-use crate::event::{Actor, Mode, SessionId};
+use crate::{
+    event::{Actor, Mode, SessionId},
+    redact::Redactor,
+};
 
 /// What a session is: fixed when it is opened.
 #[derive(Clone, Debug)]
@@ -59,10 +63,32 @@ pub(crate) enum Ended {
     Abandoned,
 }
 
+/// Asks whether a change could be recorded now; why not, when it could not.
+type AskRecording = Box<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// What every call of a session reaches besides its console. A cheap clone.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    redactor: Redactor,
+    /// Set once there is a recorder: components are asked how they are before.
+    recording: Arc<OnceLock<AskRecording>>,
+}
+
+impl Reach {
+    pub(crate) fn new(redactor: Redactor) -> Self {
+        Self { redactor, recording: Arc::default() }
+    }
+
+    pub(crate) fn ask_recording(&self, ask: AskRecording) {
+        let _ = self.recording.set(ask);
+    }
+}
+
 /// What all calls of one command share.
 #[derive(Clone)]
 pub(crate) struct CallCx {
     pub(crate) info: Arc<SessionInfo>,
+    pub(crate) reach: Reach,
     pub(crate) line: Sender<FromHelper>,
     pub(crate) cancelled: CancellationToken,
 }
@@ -108,6 +134,27 @@ impl<S> Cx<S> {
     #[must_use]
     pub fn actor(&self) -> &Actor {
         &self.call.info.actor
+    }
+
+    /// Whether a change could be recorded at this moment; why not, when it could not.
+    ///
+    /// Calls need not ask: while recording fails, those that change something are refused before they run. This is for what
+    /// a component does behind the prompt, such as starting queued work: *no record, no change* holds for that too. What
+    /// failed is tried again, so asking from time to time finds out when recording works again.
+    ///
+    /// # Errors
+    /// The reason, as the end of a sentence.
+    pub async fn recording(&self) -> Result<(), String> {
+        match self.call.reach.recording.get() {
+            Some(ask) => ask().await,
+            None => Err("the session is not open yet".to_owned()),
+        }
+    }
+
+    /// The text with what is known to be secret masked, as the record has it. For texts that a component keeps and shows.
+    #[must_use]
+    pub fn redacted(&self, text: &str) -> String {
+        self.call.reach.redactor.text(text).into_string()
     }
 
     /// Shows a line on the console that the command came from.

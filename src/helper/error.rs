@@ -15,11 +15,15 @@ pub struct HelperError {
 }
 
 impl HelperError {
-    pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
+    /// An error with a word for programs and a sentence for people. A helper that answers with one is shown as it is.
+    #[must_use]
+    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), hint: None }
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// What to do next, in a few words.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }

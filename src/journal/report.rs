@@ -117,4 +117,19 @@ pub struct Rebuilt {
     pub sessions: u64,
     /// Sessions whose projection differed.
     pub corrected: Vec<String>,
+    /// Everything that differed, row by row.
+    pub differences: Vec<Difference>,
+}
+
+/// A row that was not what the events give.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Difference {
+    /// The table.
+    pub table: String,
+    /// Which row: a session's id, a position, a day and its component.
+    pub key: String,
+    /// The stream that it is about, where it is about one.
+    pub stream: Option<String>,
+    /// The position of its event, where it has one.
+    pub position: Option<u64>,
 }

@@ -11,6 +11,7 @@
 mod append;
 mod archive;
 mod column;
+mod differences;
 mod error;
 mod migrate;
 mod open;
@@ -27,6 +28,7 @@ mod site;
 mod source;
 mod status;
 mod text;
+mod text_check;
 mod transaction;
 mod upkeep;
 mod verify;

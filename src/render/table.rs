@@ -84,6 +84,8 @@ enum Shape {
     /// Nothing but nulls, so far.
     Empty,
     Numbers,
+    /// A time that is cut is another one.
+    Times,
     Words,
     Prose,
 }
@@ -153,7 +155,7 @@ impl<'a> Column<'a> {
         const ID: usize = 40;
         let is_id = self.name == "id" || self.name.ends_with("_id");
         let least = match self.shape {
-            shape if shape < gives || shape <= Shape::Numbers => self.width,
+            shape if shape < gives || shape <= Shape::Times => self.width,
             Shape::Words if is_id => ID,
             _ => columns(&self.heading).max(WORD),
         };
@@ -168,6 +170,7 @@ impl Shape {
         match value {
             Value::Null => Self::Empty,
             Value::Number(_) => Self::Numbers,
+            Value::String(text) if to_the_second(text).is_some() => Self::Times,
             _ if cell.width > LONG || cell.text.contains(' ') => Self::Prose,
             _ => Self::Words,
         }
@@ -181,10 +184,26 @@ impl<'a> Cell<'a> {
             Value::Bool(true) => Cow::Borrowed("true"),
             Value::Bool(false) => Cow::Borrowed("false"),
             Value::Number(number) => Cow::Owned(number.to_string()),
-            Value::String(text) => line(text),
+            Value::String(text) => to_the_second(text).unwrap_or_else(|| line(text)),
             nested => Cow::Owned(json(nested)),
         };
         Self { width: columns(&text), text }
+    }
+}
+
+/// A time in UTC as a table shows it, without fractions: what differs in microseconds is told apart in a single record.
+fn to_the_second(text: &str) -> Option<Cow<'_, str>> {
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let (whole, rest) = (text.get(..FORM.len())?, text.get(FORM.len()..)?.strip_suffix('Z')?);
+    let is_time =
+        whole.bytes().zip(FORM).all(|(byte, form)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form });
+    match rest.strip_prefix('.') {
+        _ if !is_time => None,
+        None if rest.is_empty() => Some(Cow::Borrowed(text)),
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(Cow::Owned(format!("{whole}Z")))
+        }
+        _ => None,
     }
 }
 

@@ -175,9 +175,10 @@ impl Banner {
             tokio::time::sleep(LOOK_EVERY).await;
             match session.recorder().state() {
                 Recording::Opening => {}
-                Recording::On => return,
-                failing @ Recording::Failing(_) => {
-                    notices.show(&tracking(&failing));
+                // Good news is for the first prompt only: a command that ran says it as well, and is not to be interrupted.
+                Recording::On if session.has_worked() => return,
+                known => {
+                    notices.show(&tracking(&known));
                     return;
                 }
             }

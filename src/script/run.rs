@@ -18,7 +18,7 @@ use super::limits::{Held, Meter};
 use crate::{
     console::{Console, Failure},
     event::{ReadTotal, Status},
-    helper::{CallCx, Ended, FromHelper, HelperError, SessionInfo},
+    helper::{CallCx, Ended, FromHelper, HelperError, Reach, SessionInfo},
     policy::{Approver, Origin, Policies},
     recorder::Recorder,
 };
@@ -26,6 +26,7 @@ use crate::{
 /// What all commands of a session have in common.
 pub(crate) struct Setting {
     pub(crate) info: Arc<SessionInfo>,
+    pub(crate) reach: Reach,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) policies: Policies,
     pub(crate) approver: Option<Arc<dyn Approver>>,
@@ -116,7 +117,7 @@ impl Run {
             command,
             origin,
             recorded,
-            cx: CallCx { info: Arc::clone(&setting.info), line, cancelled },
+            cx: CallCx { info: Arc::clone(&setting.info), reach: setting.reach.clone(), line, cancelled },
             meter: Meter::new(setting.held.bytes()),
             calls: AtomicU64::new(0),
             previews: AtomicU64::new(0),

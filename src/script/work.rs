@@ -120,7 +120,10 @@ pub(super) fn show_preview(run: &Run, spec: &Spec, prepared: Prepared, invoke: I
         Ok(Output::Handle { .. }) => Ok(String::new()),
         Err(_) if run.notices_stop() => Err(Stop::Over),
         Err((_, mut error)) => {
-            error.message = format!("the preview failed, so nothing was run: {}", error.message);
+            // What a helper says itself is said as it says it: a run that is over is nothing to cancel.
+            if matches!(error.kind, "helper" | "panic" | "timeout") {
+                error.message = format!("the preview failed, so nothing was run: {}", error.message);
+            }
             Err(Stop::Failed(error))
         }
     }

@@ -30,6 +30,7 @@ pub(crate) trait Hooks: Send + Sync {
     async fn before(&self, command: &Command) -> crate::Result<Next>;
     async fn after(&self, command: &Command, outcome: &Outcome) -> crate::Result<()>;
     async fn end(&self, reason: EndReason) -> crate::Result<()>;
+    async fn unfinished(&self) -> Option<String>;
 }
 
 /// Whether the session has begun to end, what its start still does, and the lock that says it is alive.
@@ -84,6 +85,16 @@ impl Session {
         let runtime = self.inner().setting.runtime.clone();
         // A caller that loses patience drops this future; the session ends all the same.
         runtime.spawn(async move { self.close_with(reason, 0).await }).await?
+    }
+
+    /// What leaving now would cut short.
+    pub(crate) async fn unfinished(&self) -> Option<String> {
+        tokio::time::timeout(HOOK_PATIENCE, self.inner().hooks.unfinished()).await.ok().flatten()
+    }
+
+    /// Whether a command has begun.
+    pub(crate) fn has_worked(&self) -> bool {
+        self.inner().commands.load(Ordering::Relaxed) > 0
     }
 
     /// Whether it has begun to end.

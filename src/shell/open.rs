@@ -22,7 +22,7 @@ use crate::{
     Result,
     config::Config,
     event::{Actor, EndReason, EventKind, Invalid, Mode, SessionEnd, SessionId, SessionStart},
-    helper::{CallCx, Cx, SessionInfo, bind},
+    helper::{CallCx, Cx, Reach, SessionInfo, bind},
     journal::{Journal, JournalError, SqliteJournal, Stream},
     policy::{Policies, Policy, ReadOnly, Request, Verdict},
     recorder::{LiveSession, OpenJournal, Recorder, sweep},
@@ -58,6 +58,11 @@ impl<S: AdminShell> Hooks for ComponentHooks<S> {
 
     async fn end(&self, reason: EndReason) -> Result<()> {
         caught(S::on_end(&self.0, reason)).await
+    }
+
+    async fn unfinished(&self) -> Option<String> {
+        // A hook that panics keeps nobody here.
+        caught(async { Ok(S::unfinished(&self.0).await) }).await.ok().flatten()
     }
 }
 
@@ -114,7 +119,9 @@ impl<S: AdminShell> Shell<S> {
         let info = Arc::new(session_info::<S>(who, &settings));
         // Hooks print nowhere: there is no command that they belong to.
         let (line, _) = channel();
-        let call = CallCx { info: Arc::clone(&info), line, cancelled: CancellationToken::new() };
+        let reach = Reach::new(redactor.clone());
+        let cancelled = CancellationToken::new();
+        let call = CallCx { info: Arc::clone(&info), reach: reach.clone(), line, cancelled };
         let cx = Cx::new(Arc::clone(&self.shell), call);
         let adapters = adapter_names(&cx).await;
         // The lock comes before the start event: whoever finds the event finds the lock.
@@ -127,6 +134,11 @@ impl<S: AdminShell> Shell<S> {
             &start::<S>(&info, adapters)?,
             info.since,
         ));
+        let asked = Arc::clone(&recorder);
+        reach.ask_recording(Box::new(move || {
+            let recorder = Arc::clone(&asked);
+            Box::pin(async move { recorder.admits().await.map_err(|because| because.to_string()) })
+        }));
         let runtime = tokio::runtime::Handle::current();
         let observer = info.session_id.to_string();
         let mut policies: Vec<Box<dyn Policy>> = Vec::new();
@@ -136,6 +148,7 @@ impl<S: AdminShell> Shell<S> {
         policies.extend(self.policies.iter().map(|policy| Box::new(Shared(Arc::clone(policy))) as Box<dyn Policy>));
         let setting = Arc::new(Setting {
             info: Arc::clone(&info),
+            reach,
             recorder: Arc::clone(&recorder),
             policies: Policies::new(policies),
             approver: self.approver.clone(),
@@ -322,8 +335,8 @@ fn session_record(session: &OnceLock<WeakSession>) -> Value {
         "user": info.actor.user.username,
         "since": format!("{:.0}", info.since),
         "commands": inner.commands.load(Ordering::Relaxed),
-        "mode": if info.read_only { "read-only" } else { "read-write" },
-        "input": info.mode,
+        "mode": info.mode,
+        "read_only": info.read_only,
         "journal": info.database,
         "recording": trouble.map_or_else(|| "ok".to_owned(), |why| format!("failing: {why}")),
         "sinks": [],

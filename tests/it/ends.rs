@@ -371,3 +371,29 @@ fn a_lock_without_a_session_is_cleared_away() {
     assert_eq!(left, [".new-sess_x", "notes"]);
     assert!(place.observed(&session).is_empty());
 }
+
+#[test]
+fn whoever_leaves_hears_what_is_cut_short_and_leaves_at_the_second_try() {
+    let place = Place::new();
+    let terminal = place.victim().env("VICTIM_HANG", "leaving").on_terminal(80, 50);
+    terminal.ends_with(PROMPT);
+    let again = "1 import is under way here, leaving stops it.\n\
+        To leave all the same, press Ctrl-D or call exit() once more.\n";
+    terminal.keys(CTRL_D).shows(again).ends_with(PROMPT);
+    // Whoever goes on working is told again.
+    assert_eq!(terminal.run("1 + 1"), "2\n");
+    assert_eq!(terminal.run("exit(3)"), again);
+    terminal.line("exit(3)");
+    terminal.leaves(3);
+    assert_eq!(ended(&place), (EndReason::Exit, 3));
+}
+
+#[test]
+fn a_component_that_panics_when_asked_keeps_nobody() {
+    let place = Place::new();
+    let terminal = place.victim().env("VICTIM_PANIC", "unfinished").on_terminal(80, 50);
+    terminal.ends_with(PROMPT);
+    terminal.keys(CTRL_D);
+    terminal.leaves(0);
+    assert_eq!(ended(&place), (EndReason::Eof, 0));
+}

@@ -26,7 +26,7 @@ use admin_shell::{
 };
 use serde::de::DeserializeOwned;
 
-pub(crate) use terminal::{CTRL_C, CTRL_D, ENTER, NOTICE, PROMPT, TAB, Terminal, UP};
+pub(crate) use terminal::{CTRL_C, CTRL_D, ENTER, PROMPT, TAB, Terminal, UP};
 
 /// What only a broken program reaches, on however slow a machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

@@ -18,14 +18,7 @@ use rustix::{
     process::{Resource, Rlimit, prlimit},
 };
 
-use crate::fixture::{CTRL_D, NOTICE, PROMPT, Place, Terminal, ask, bodies, kinds, stream, verify};
-
-/// Runs a line and says what was shown, but for the notice above the prompt, which comes when it comes.
-#[track_caller]
-fn run(terminal: &Terminal, line: &str) -> String {
-    let shown = terminal.run(line);
-    shown.lines().filter(|line| !line.starts_with(NOTICE)).map(|line| format!("{line}\n")).collect()
-}
+use crate::fixture::{CTRL_D, PROMPT, Place, Terminal, ask, bodies, kinds, stream, verify};
 
 /// The only session of a journal, with its events.
 #[track_caller]
@@ -49,21 +42,21 @@ fn gap(events: &[Event]) -> Gap {
 
 /// From a journal that works to one that does not and back, in one session. `look` says where the journal can be read.
 fn goes_through(terminal: &Terminal, look: impl Fn() -> PathBuf, why: &str, spoil: impl FnOnce(), mend: impl FnOnce()) {
-    assert_eq!(run(terminal, "bump()"), "1\n");
+    assert_eq!(terminal.run("bump()"), "1\n");
     let before = recorded(&look()).1;
     let from = Timestamp::now();
     spoil();
-    let shown = run(terminal, "count()");
+    let shown = terminal.run("count()");
     assert!(shown.contains("warning: not recorded: ") && shown.contains(why) && shown.ends_with("\n1\n"), "{shown}");
-    let shown = run(terminal, "bump()");
+    let shown = terminal.run("bump()");
     assert!(shown.contains("error: `bump` changes something, and can not be recorded: "), "{shown}");
     assert!(shown.contains("help: reads still run"), "{shown}");
-    let shown = run(terminal, "1 + 1");
+    let shown = terminal.run("1 + 1");
     assert!(shown.ends_with("\n2\n"), "{shown}");
-    assert!(run(terminal, "session().recording").contains("failing: "), "it says so itself");
+    assert!(terminal.run("session().recording").contains("failing: "), "it says so itself");
     let to = Timestamp::now();
     mend();
-    assert_eq!(run(terminal, "bump()"), "2\n", "without a warning");
+    assert_eq!(terminal.run("bump()"), "2\n", "without a warning");
 
     let database = look();
     let events = recorded(&database).1;
@@ -140,11 +133,11 @@ fn a_full_disk() {
     goes_through(&terminal, copy, "full", || fill(0), || std::fs::remove_file(&ballast).unwrap());
     // Before it is full, changes stop: what happened until now can still be recorded.
     fill(32 << 20);
-    let shown = run(&terminal, "bump()");
+    let shown = terminal.run("bump()");
     assert!(shown.contains("only 31 MiB are free") || shown.contains("only 32 MiB are free"), "{shown}");
-    assert_eq!(run(&terminal, "count()"), "2\n", "reads are recorded and run");
+    assert_eq!(terminal.run("count()"), "2\n", "reads are recorded and run");
     std::fs::remove_file(&ballast).unwrap();
-    assert_eq!(run(&terminal, "bump()"), "3\n");
+    assert_eq!(terminal.run("bump()"), "3\n");
     verify(&copy());
     terminal.keys(CTRL_D);
     terminal.leaves(0);
@@ -212,10 +205,10 @@ fn a_journal_that_can_be_written_again() {
     set_mode(&place.database(), 0o400);
     let terminal = place.victim().on_terminal(100, 40);
     terminal.ends_with(PROMPT).shows("Session Tracking: ✗ Disabled (the journal");
-    let shown = run(&terminal, "count()");
+    let shown = terminal.run("count()");
     assert!(shown.starts_with("warning: not recorded: ") && shown.ends_with("\n0\n"), "{shown}");
     set_mode(&place.database(), 0o600);
-    assert_eq!(run(&terminal, "bump()"), "1\n");
+    assert_eq!(terminal.run("bump()"), "1\n");
     terminal.keys(CTRL_D);
     terminal.leaves(0);
     let session = place.sessions().pop().unwrap();
@@ -245,13 +238,13 @@ fn a_journal_that_is_deleted() {
     let place = Place::new();
     let terminal = place.victim().on_terminal(100, 60);
     terminal.ends_with(PROMPT);
-    assert_eq!(run(&terminal, "bump()"), "1\n");
+    assert_eq!(terminal.run("bump()"), "1\n");
     std::fs::remove_dir_all(place.path("data")).unwrap();
-    let shown = run(&terminal, "count()");
+    let shown = terminal.run("count()");
     assert!(shown.contains("warning: not recorded: ") && shown.ends_with("\n1\n"), "{shown}");
     // Another shell makes a new one; the old session does not go on in it as if nothing had happened.
     place.victim().args(["-c", "1"]).prints("1\n");
-    assert!(run(&terminal, "bump()").contains("can not be recorded: "));
+    assert!(terminal.run("bump()").contains("can not be recorded: "));
     terminal.keys(CTRL_D);
     let ran = terminal.leaves(0);
     assert!(ran.out.contains("warning: the end of the session is not recorded: "), "{}", ran.out);
@@ -292,8 +285,8 @@ fn a_state_directory_that_can_not_be_written_is_no_trouble() {
     place.file("state", "not a directory");
     let terminal = place.victim().on_terminal(100, 40);
     terminal.ends_with(PROMPT);
-    assert!(run(&terminal, "panic()").starts_with("error: `panic` panicked: on purpose\n"));
-    assert_eq!(run(&terminal, "1 + 1"), "2\n");
+    assert!(terminal.run("panic()").starts_with("error: `panic` panicked: on purpose\n"));
+    assert_eq!(terminal.run("1 + 1"), "2\n");
     terminal.keys(CTRL_D);
     terminal.leaves(0);
     assert_eq!(place.session().commands, 2);

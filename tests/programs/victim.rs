@@ -120,6 +120,11 @@ impl AdminShell for Victim {
         trouble("after")
     }
 
+    async fn unfinished(_: &Cx<Self>) -> Option<String> {
+        trouble("unfinished").expect("asked to fail in unfinished");
+        asked("VICTIM_HANG", "leaving").then(|| "1 import is under way here, leaving stops it.".to_owned())
+    }
+
     async fn on_end(_: &Cx<Self>, _: EndReason) -> Result<()> {
         hang("end").await;
         trouble("end")

@@ -7,7 +7,7 @@ mod sessions;
 use std::path::Path;
 
 use admin_shell::{
-    Adapter, AdminShell, Cx, EndReason, Helpers, Result,
+    Adapter, AdminShell, Cx, EndReason, HelperError, Helpers, Result,
     event::SessionId,
     journal::{Filter, Found, Journal, Page, SessionRecord, SqliteJournal},
     recorder::sweep,
@@ -73,9 +73,13 @@ async fn find(journal: &SqliteJournal, id: &str) -> Result<SessionRecord> {
         Found::One(record) => Ok(*record),
         Found::Many(candidates) => {
             let list: Vec<String> = candidates.iter().map(ToString::to_string).collect();
-            anyhow::bail!("`{id}` names more than one session: {}", list.join(", "))
+            let message = format!("`{id}` names more than one session: {}", list.join(", "));
+            Err(HelperError::new("ambiguous", message).hint("give more of the id").into())
         }
-        Found::None => anyhow::bail!("no session has an id that begins with `{id}`; ps() shows those that there are"),
+        Found::None => {
+            let message = format!("no session has an id that begins with `{id}`");
+            Err(HelperError::new("not_found", message).hint("ps() shows the latest, ps(1000) more of them").into())
+        }
     }
 }
 

@@ -40,14 +40,14 @@ use tokio::{sync::OnceCell, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    engine::{Engine, EngineError, Result, State, Wanted, error::Doing},
+    engine::{Engine, EngineError, Gate, Result, State, Wanted, error::Doing},
     run::{Change, Run, RunId, Submission},
 };
 
 pub use verdict::Waits;
 
 use store::{Cancelled, Picture, Store};
-use worker::Worker;
+use worker::{Admission, Worker};
 
 /// How the embedded engine works. The defaults are for people; tests shorten the times.
 #[derive(Clone, Debug)]
@@ -102,6 +102,10 @@ struct Inner {
     worker: OnceCell<Arc<Worker>>,
     phase: Mutex<Phase>,
     closing: CancellationToken,
+    /// Starts nothing more.
+    draining: CancellationToken,
+    /// Answers questions while the file can be read and not written.
+    reader: Mutex<Option<Store>>,
     /// What `sync` saw the last time.
     seen: tokio::sync::Mutex<Picture>,
 }
@@ -124,6 +128,8 @@ impl Embedded {
             worker: OnceCell::new(),
             phase: Mutex::default(),
             closing: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            reader: Mutex::default(),
             seen: tokio::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -146,8 +152,11 @@ impl Inner {
             self.become_(State::Starting);
             let pool = open::open(&self.database).await?;
             let store = Store::new(pool, self.options.waits);
-            if self.options.conduct == Conduct::Works {
-                recovery::sweep(&store, &self.leases(), self.options.grace).await?;
+            if self.options.conduct == Conduct::Works
+                && let Err(error) = recovery::sweep(&store, &self.leases(), self.options.grace).await
+            {
+                // On a full disk runs can still be looked at; the worker tries again.
+                tracing::warn!(%error, "workers that died are not cleared up after yet");
             }
             let mut seen = self.seen.lock().await;
             *seen =
@@ -158,12 +167,40 @@ impl Inner {
         opened.await.inspect_err(|error: &EngineError| self.become_(State::Broken(error.to_string())))
     }
 
-    async fn work(&self) -> Result<()> {
+    /// A store to ask: the one that works, or else one that can only be read.
+    async fn reader(&self) -> Result<Store> {
+        let error = match self.store().await {
+            Ok(store) => {
+                drop(self.idle_reader().take());
+                return Ok(store.clone());
+            }
+            Err(error) => error,
+        };
+        if !matches!(error, EngineError::Unavailable { .. }) {
+            return Err(error);
+        }
+        if let Some(reader) = &*self.idle_reader() {
+            return Ok(reader.clone());
+        }
+        let Ok(pool) = open::read(&self.database).await else { return Err(error) };
+        let reader = Store::new(pool, self.options.waits);
+        *self.idle_reader() = Some(reader.clone());
+        Ok(reader)
+    }
+
+    fn idle_reader(&self) -> MutexGuard<'_, Option<Store>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn work(&self, gate: Gate) -> Result<()> {
         let store = self.store().await?;
         if self.options.conduct == Conduct::Looks {
             return Ok(());
         }
-        let working = self.worker.get_or_try_init(|| Worker::start(store.clone(), self.options.clone(), self.leases()));
+        let (leases, draining) = (self.leases(), self.draining.clone());
+        let working = self.worker.get_or_try_init(|| {
+            Worker::start(store.clone(), self.options.clone(), leases, Admission { gate, draining })
+        });
         working.await.inspect_err(|error| self.become_(State::Broken(error.to_string())))?;
         Ok(())
     }
@@ -223,14 +260,24 @@ impl Engine for Embedded {
     fn state(&self) -> State {
         let state = self.inner.phase().state.clone().unwrap_or(State::Idle);
         match (state, self.inner.worker()) {
-            (State::Open, Some(worker)) => {
-                worker.trouble().map_or_else(|| State::Working { running: worker.count() }, State::Broken)
-            }
+            (State::Open, Some(worker)) => match (worker.trouble(), worker.held()) {
+                (Some(why), _) => State::Broken(why),
+                (None, Some(why)) => State::Held(why),
+                (None, None) => State::Working { running: worker.count() },
+            },
             (state, _) => state,
         }
     }
 
-    fn start(&self, after: Duration) {
+    fn drain(&self) {
+        self.inner.draining.cancel();
+    }
+
+    fn under_way(&self) -> usize {
+        self.inner.worker().map_or(0, |worker| worker.under_way())
+    }
+
+    fn start(&self, after: Duration, gate: Gate) {
         let mut phase = self.inner.phase();
         let idle = phase.starting.as_ref().is_none_or(JoinHandle::is_finished);
         if !idle || self.inner.worker().is_some() || self.inner.closing.is_cancelled() {
@@ -241,8 +288,12 @@ impl Engine for Embedded {
         }
         let inner = Arc::clone(&self.inner);
         phase.starting = Some(tokio::spawn(async move {
-            tokio::select! { () = tokio::time::sleep(after) => {}, () = inner.closing.cancelled() => return }
-            if let Err(error) = inner.work().await {
+            tokio::select! {
+                () = tokio::time::sleep(after) => {}
+                () = inner.closing.cancelled() => return,
+                () = inner.draining.cancelled() => return,
+            }
+            if let Err(error) = inner.work(gate).await {
                 tracing::warn!(%error, "the engine does not work");
             }
         }));
@@ -265,15 +316,15 @@ impl Engine for Embedded {
     }
 
     async fn runs(&self, wanted: Wanted) -> Result<Vec<Run>> {
-        self.inner.store().await?.runs(wanted).await
+        self.inner.reader().await?.runs(wanted).await
     }
 
     async fn get(&self, id: &str) -> Result<Run> {
-        self.inner.store().await?.find(id).await
+        self.inner.reader().await?.find(id).await
     }
 
     async fn logs(&self, id: &str) -> Result<String> {
-        let store = self.inner.store().await?;
+        let store = self.inner.reader().await?;
         let run = store.find(id).await?;
         let (pieces, written) = store.output(&run.id).await?;
         Ok(transcript::render(pieces, written, self.inner.options.output_limit))

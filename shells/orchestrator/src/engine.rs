@@ -5,9 +5,10 @@
 
 pub(crate) mod error;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::run::{Change, Run, Status, Submission};
 
@@ -27,8 +28,15 @@ pub trait Engine: Send + Sync + 'static {
     /// How it is at this moment. Never waits.
     fn state(&self) -> State;
 
-    /// Lets it begin to work after a while, unless it does already. Returns at once.
-    fn start(&self, after: Duration);
+    /// Lets it begin to work after a while, unless it does already. Returns at once. Before each run that it starts it asks
+    /// the gate.
+    fn start(&self, after: Duration, gate: Gate);
+
+    /// Starts no more runs here; those that are under way go on.
+    fn drain(&self);
+
+    /// How many runs would be cut short if it were closed now. Runs that go on elsewhere are none.
+    fn under_way(&self) -> usize;
 
     /// Queues a run and answers its record.
     async fn submit(&self, submission: Submission) -> Result<Run>;
@@ -53,6 +61,37 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Stops working, in good order, and answers when nothing of it is left running here.
     async fn close(&self);
+}
+
+/// Says whether a run may be started now; why not, when it may not. A cheap clone.
+#[derive(Clone)]
+pub struct Gate(Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>);
+
+impl Gate {
+    /// A gate that asks.
+    pub fn new(ask: impl Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    /// A gate that is always open.
+    #[must_use]
+    pub fn open() -> Self {
+        Self::new(|| Box::pin(async { Ok(()) }))
+    }
+
+    /// Asks.
+    ///
+    /// # Errors
+    /// Why no run may be started now.
+    pub async fn ask(&self) -> Result<(), String> {
+        (self.0)().await
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate")
+    }
 }
 
 /// Which runs are wanted.
@@ -107,6 +146,8 @@ pub enum State {
         /// How many run in this process.
         running: usize,
     },
+    /// It starts no runs for now, and why; those that run go on.
+    Held(String),
     /// It does not work, and why.
     Broken(String),
     /// It was closed.
@@ -120,6 +161,7 @@ impl fmt::Display for State {
             Self::Starting => f.write_str("starting"),
             Self::Open => f.write_str("ready, takes no runs here"),
             Self::Working { running } => write!(f, "ready, {running} running here"),
+            Self::Held(why) => write!(f, "starts no runs: {why}"),
             Self::Broken(why) => write!(f, "not working: {why}"),
             Self::Closed => f.write_str("closed"),
         }

@@ -1,10 +1,12 @@
 //! The orchestrator's admin shell: the component, its helpers, and when its engine works.
 //!
 //! The engine's file lies beside the session's journal. It is opened behind the prompt, never before it:
-//! - at a prompt, and in a host program, the engine works from the start of the session to its end;
+//! - at a prompt, and in a host program, the engine works from the start of the session to its end; who leaves the prompt
+//!   while runs are under way is told what becomes of them, and asked again;
 //! - in a script (`-c`, `-f`, standard input) it works from a moment after the first `submit` or `retry`. A script that ends at
-//!   once leaves its runs to the next shell whole, instead of starting them only to stop them;
-//! - in a read-only session it only looks.
+//!   once leaves its runs to the next shell whole; one whose runs have begun waits for those, and begins no others;
+//! - in a read-only session it only looks;
+//! - while the session is not recorded it starts nothing: *no record, no change* holds behind the prompt too.
 
 mod changes;
 mod queries;
@@ -15,11 +17,12 @@ use std::{
     time::Duration,
 };
 
-use admin_shell::{Adapter, AdminShell, Cx, EndReason, Helpers, Mode, Result};
+use admin_shell::{Adapter, AdminShell, Cx, EndReason, HelperError, Helpers, Mode, Result};
 
 use crate::{
     embedded::{Conduct, Embedded, Options},
-    engine::{Engine, Wanted},
+    engine::{Engine, EngineError, Gate, Wanted},
+    run::Run,
 };
 
 /// The prompt comes first: opening the engine must not take the processor from it.
@@ -36,7 +39,7 @@ pub struct Orchestrator {
 
 #[derive(Default)]
 struct Open {
-    sessions: usize,
+    sessions: Vec<Cx<Orchestrator>>,
     engine: Option<Arc<dyn Engine>>,
 }
 
@@ -50,7 +53,7 @@ impl Orchestrator {
     /// With another engine. It is closed with the last session.
     #[must_use]
     pub fn with(engine: impl Engine) -> Self {
-        Self { open: Mutex::new(Open { sessions: 0, engine: Some(Arc::new(engine)) }) }
+        Self { open: Mutex::new(Open { sessions: Vec::new(), engine: Some(Arc::new(engine)) }) }
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -71,7 +74,58 @@ fn engine(cx: &Cx<Orchestrator>) -> Arc<dyn Engine> {
 
 /// Lets the engine take what was just queued, when it does not work already.
 fn work_soon(cx: &Cx<Orchestrator>) {
-    engine(cx).start(SETTLE);
+    engine(cx).start(SETTLE, gate(cx));
+}
+
+/// Runs may be started while each open session is recorded: any of them may have submitted them.
+fn gate(cx: &Cx<Orchestrator>) -> Gate {
+    let component = Arc::downgrade(&cx.shared());
+    Gate::new(move || {
+        let component = component.clone();
+        Box::pin(async move {
+            let sessions = component.upgrade().map(|component| component.open().sessions.clone()).unwrap_or_default();
+            for session in sessions {
+                session.recording().await.map_err(|why| format!("the session is not recorded: {why}"))?;
+            }
+            Ok(())
+        })
+    })
+}
+
+/// Says beside a list of runs why none of them begins.
+async fn say_if_held(cx: &Cx<Orchestrator>) {
+    if !cx.session().read_only
+        && let Err(why) = cx.recording().await
+    {
+        cx.print(format!("note: no run begins here, because the session is not recorded: {why}"));
+    }
+}
+
+/// What an engine answered, its error in the form that shells show: a sentence, and what to do next.
+fn told<T>(answer: crate::engine::Result<T>) -> Result<T> {
+    answer.map_err(|error: EngineError| {
+        let told = HelperError::new(error.kind(), error.to_string());
+        error.hint().map_or(told.clone(), |hint| told.hint(hint)).into()
+    })
+}
+
+/// A run as it is shown: what is known to be secret is masked, the file has it as it was given.
+fn masked(cx: &Cx<Orchestrator>, mut run: Run) -> Run {
+    run.args = masked_args(cx, run.args);
+    let texts = [Some(&mut run.name), Some(&mut run.program), run.error.as_mut(), run.last_line.as_mut()];
+    for text in texts.into_iter().flatten() {
+        *text = cx.redacted(text);
+    }
+    run
+}
+
+/// The arguments of a program; `--password` and what comes after it belong together, so they are looked at as one text.
+fn masked_args(cx: &Cx<Orchestrator>, args: Vec<String>) -> Vec<String> {
+    let together = serde_json::to_string(&args).unwrap_or_default();
+    match serde_json::from_str::<Vec<String>>(&cx.redacted(&together)) {
+        Ok(masked) if masked.len() == args.len() => masked,
+        _ => args.iter().map(|arg| cx.redacted(arg)).collect(),
+    }
 }
 
 impl AdminShell for Orchestrator {
@@ -90,24 +144,49 @@ impl AdminShell for Orchestrator {
 
     async fn on_start(cx: &Cx<Self>) -> Result<()> {
         let engine = engine(cx);
-        cx.open().sessions += 1;
-        if matches!(cx.session().mode, Mode::Interactive | Mode::Embedded) {
-            engine.start(PROMPT_FIRST);
+        cx.open().sessions.push(cx.clone());
+        if !is_script(cx) {
+            engine.start(PROMPT_FIRST, gate(cx));
         }
         Ok(())
+    }
+
+    async fn unfinished(cx: &Cx<Self>) -> Option<String> {
+        let engine = engine(cx);
+        if is_script(cx) {
+            // Before it is counted: nothing may begin after the count.
+            engine.drain();
+        }
+        let (runs, them) = match engine.under_way() {
+            0 => return None,
+            1 => ("1 run is".to_owned(), "it"),
+            many => (format!("{many} runs are"), "them"),
+        };
+        Some(if is_script(cx) {
+            format!("{runs} under way: waiting for the end (Ctrl-C stops {them} and queues {them} again).")
+        } else {
+            format!(
+                "{runs} under way here. Leaving stops {them}, to start anew in the next shell;\n\
+                 what may start only once (attempts: 1) has then failed."
+            )
+        })
     }
 
     async fn on_end(cx: &Cx<Self>, _reason: EndReason) -> Result<()> {
         let last = {
             let mut open = cx.open();
-            open.sessions = open.sessions.saturating_sub(1);
-            if open.sessions == 0 { open.engine.take() } else { None }
+            open.sessions.retain(|session| session.session().session_id != cx.session().session_id);
+            if open.sessions.is_empty() { open.engine.take() } else { None }
         };
         if let Some(engine) = last {
             engine.close().await;
         }
         Ok(())
     }
+}
+
+fn is_script(cx: &Cx<Orchestrator>) -> bool {
+    !matches!(cx.session().mode, Mode::Interactive | Mode::Embedded)
 }
 
 /// Ids that complete what was typed, the latest first.

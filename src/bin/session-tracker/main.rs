@@ -26,7 +26,7 @@ mod serve;
 mod show;
 mod verify;
 
-use std::{any::Any, panic::AssertUnwindSafe, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -46,10 +46,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::report(&Stop::Failed(anyhow::Error::from(error).context("starting the runtime"))),
     };
-    // A journal whose tables were changed by hand can make a column unreadable: that is the journal's fault, not ours to show.
-    std::panic::set_hook(Box::new(|_| {}));
-    let ran = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(cli))));
-    match ran.unwrap_or_else(|panic| Err(Stop::Failed(unreadable(&*panic)))) {
+    match runtime.block_on(run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => exit::report(&stop),
     }
@@ -68,9 +65,4 @@ async fn run(cli: Cli) -> Result<(), Stop> {
         Command::Serve(serve) => serve::run(serve, &source).await,
         Command::Completions(completions) => completions::run(completions),
     }
-}
-
-fn unreadable(panic: &(dyn Any + Send)) -> anyhow::Error {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    anyhow::anyhow!("the journal is damaged, a value in it is not of its type: {}", text.unwrap_or("no more is known"))
 }

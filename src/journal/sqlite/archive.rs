@@ -11,8 +11,6 @@ use std::{
     path::Path,
 };
 
-use sqlx::Row;
-
 use super::{
     SqliteJournal,
     prune::{Candidate, names},
@@ -20,7 +18,7 @@ use super::{
 };
 use crate::{
     event::{Event, StreamId},
-    journal::{JournalError, Verdict},
+    journal::{JournalError, Verdict, cells::Cells},
 };
 
 /// Events in one step of reading.
@@ -38,7 +36,7 @@ pub(super) async fn write(journal: &SqliteJournal, path: &Path, candidates: &[Ca
         let mut script = Script::default();
         script.add("SELECT text FROM events WHERE stream = ? AND text IS NOT NULL ORDER BY seq").bind(candidate.stream);
         for row in journal.rows(script).await? {
-            writeln!(archive, "{}", row.get::<&str, _>(0)).map_err(failed)?;
+            writeln!(archive, "{}", row.cell::<&str>(0)?).map_err(failed)?;
         }
     }
     for name in names(candidates) {
@@ -50,7 +48,7 @@ pub(super) async fn write(journal: &SqliteJournal, path: &Path, candidates: &[Ca
             )
             .bind(name);
         for row in journal.rows(script).await? {
-            writeln!(archive, "{}", row.get::<&str, _>(0)).map_err(failed)?;
+            writeln!(archive, "{}", row.cell::<&str>(0)?).map_err(failed)?;
         }
     }
     archive.flush().map_err(failed)?;

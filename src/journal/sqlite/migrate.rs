@@ -3,10 +3,16 @@
 //! Run by hand rather than by sqlx's `Migrator`: it is a handful of lines, needs no table of its own, and the version is
 //! known from the first page of the file.
 
-use sqlx::{Executor, Row, SqliteConnection};
+use sqlx::{Executor, SqliteConnection};
 
 use super::{error::translate, script::Script};
-use crate::{event::JournalId, journal::JournalError};
+use crate::{
+    event::JournalId,
+    journal::{
+        JournalError,
+        cells::{Cells, number},
+    },
+};
 
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_journal.sql")];
 
@@ -62,7 +68,7 @@ pub(super) async fn look(connection: &mut SqliteConnection, path: &std::path::Pa
     let mut script = Script::default();
     script.add("PRAGMA user_version");
     let version = script.run(connection).await.map_err(|stopped| translate(&stopped.error, path))?;
-    let found: i64 = version.first().and_then(|rows| rows.first()).map_or(0, |row| row.get(0));
+    let found = number(version.first().and_then(|rows| rows.first()), 0)?;
     if found > SCHEMA_VERSION {
         return Err(JournalError::TooNew { found, known: SCHEMA_VERSION });
     }
@@ -70,7 +76,8 @@ pub(super) async fn look(connection: &mut SqliteConnection, path: &std::path::Pa
         return Ok(Look::Old(found));
     }
     let row = sqlx::query("SELECT journal_id FROM journal").fetch_one(connection).await;
-    let text: String = row.map_err(|error| translate(&error, path))?.get(0);
+    let row = row.map_err(|error| translate(&error, path))?;
+    let text: String = row.cell(0)?;
     let id = text.parse().map_err(|_| JournalError::Damaged("its id is not one".to_owned()))?;
     Ok(Look::Current(id))
 }

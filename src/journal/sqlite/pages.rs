@@ -3,20 +3,25 @@
 //! Verifying and rebuilding both go through the journal this way, in the order of `streams.id`, so that neither needs
 //! memory for more than a page.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use serde_json::Value;
-use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
+    error::translate,
     rows::{hash, optional_hash, uuid},
-    script::{Script, Stopped},
+    script::Script,
 };
 use crate::{
     event::{EventKind, Hash},
     journal::{
         JournalError,
+        cells::Cells,
         projection::{Counters, Facts, Picture, Span, State, duration_class},
         replay::{Command, Drawn, Line},
     },
@@ -27,6 +32,7 @@ pub(super) struct StreamRow {
     pub id: i64,
     pub name: String,
     pub component: String,
+    pub own: bool,
     pub pruned: bool,
     pub base: i64,
     pub base_hash: Option<Hash>,
@@ -83,16 +89,23 @@ pub(super) struct StreamPage {
     pub sessions: HashMap<i64, SessionRow>,
     /// By stream, in the order of their positions.
     pub commands: HashMap<i64, Vec<Command>>,
+    /// Positions of commands whose row names another stream than their event.
+    pub misplaced: HashSet<i64>,
 }
 
 impl StreamPage {
     /// Reads the streams whose ids are in a range.
-    pub(super) async fn read(connection: &mut SqliteConnection, from: i64, to: i64) -> Result<Self, Stopped> {
+    pub(super) async fn read(
+        connection: &mut SqliteConnection,
+        path: &Path,
+        from: i64,
+        to: i64,
+    ) -> Result<Self, JournalError> {
         let mut script = Script::default();
         script
             .add(
                 "SELECT id, name, component, pruned, base, base_hash, next_seq, head_hash, head_position, commands, \
-                 outcomes, failed, writes, destroys, last_us, running, running_position FROM streams \
+                 outcomes, failed, writes, destroys, last_us, running, running_position, own FROM streams \
                  WHERE id BETWEEN ? AND ? ORDER BY id",
             )
             .bind(from)
@@ -121,8 +134,8 @@ impl StreamPage {
             )
             .bind(from)
             .bind(to);
-        let answers = script.run(connection).await?;
-        Self::decode(&answers).map_err(|error| Stopped { done: 0, error: sqlx::Error::Protocol(error.to_string()) })
+        let answers = script.run(connection).await.map_err(|stopped| translate(&stopped.error, path))?;
+        Self::decode(&answers)
     }
 
     fn decode(answers: &[Vec<SqliteRow>]) -> Result<Self, JournalError> {
@@ -132,13 +145,17 @@ impl StreamPage {
             page.streams.push(stream(row)?);
         }
         for row in events {
-            page.events.entry(row.get(0)).or_default().push(event(row)?);
+            page.events.entry(row.cell(0)?).or_default().push(event(row)?);
         }
         for row in sessions {
-            page.sessions.insert(row.get(0), session(row));
+            page.sessions.insert(row.cell(0)?, session(row)?);
         }
         for row in commands {
-            page.commands.entry(row.get(0)).or_default().push(command(row));
+            let (is, says): (i64, i64) = (row.cell(0)?, row.cell(8)?);
+            if is != says {
+                page.misplaced.insert(row.cell(1)?);
+            }
+            page.commands.entry(row.cell(0)?).or_default().push(command(row)?);
         }
         Ok(page)
     }
@@ -167,90 +184,91 @@ impl StreamPage {
 }
 
 fn stream(row: &SqliteRow) -> Result<StreamRow, JournalError> {
-    let running: Option<i64> = row.get(15);
-    let position: Option<i64> = row.get(16);
+    let running: Option<i64> = row.cell(15)?;
+    let position: Option<i64> = row.cell(16)?;
     Ok(StreamRow {
-        id: row.get(0),
-        name: row.get(1),
-        component: row.get(2),
-        pruned: row.get(3),
-        base: row.get(4),
+        id: row.cell(0)?,
+        name: row.cell(1)?,
+        component: row.cell(2)?,
+        own: row.cell(17)?,
+        pruned: row.cell(3)?,
+        base: row.cell(4)?,
         base_hash: optional_hash(row, 5)?,
-        next_seq: row.get(6),
+        next_seq: row.cell(6)?,
         head_hash: optional_hash(row, 7)?,
-        head_position: row.get(8),
+        head_position: row.cell(8)?,
         counters: Counters {
-            commands: row.get(9),
-            outcomes: row.get(10),
-            failed: row.get(11),
-            writes: row.get(12),
-            destroys: row.get(13),
+            commands: row.cell(9)?,
+            outcomes: row.cell(10)?,
+            failed: row.cell(11)?,
+            writes: row.cell(12)?,
+            destroys: row.cell(13)?,
         },
-        last_us: row.get(14),
+        last_us: row.cell(14)?,
         running: running.zip(position),
     })
 }
 
 fn event(row: &SqliteRow) -> Result<StoredEvent, JournalError> {
     Ok(StoredEvent {
-        position: row.get(1),
+        position: row.cell(1)?,
         event_id: uuid(row, 2)?,
-        seq: row.get(3),
-        kind: row.get(4),
-        time_us: row.get(5),
+        seq: row.cell(3)?,
+        kind: row.cell(4)?,
+        time_us: row.cell(5)?,
         hash: hash(row, 6)?,
-        residue: row.get(7),
-        text: row.get(8),
+        residue: row.cell(7)?,
+        text: row.cell(8)?,
     })
 }
 
-fn session(row: &SqliteRow) -> SessionRow {
-    let duration_us: Option<i64> = row.get(6);
-    let class: Option<i64> = row.get(7);
-    SessionRow {
-        name: row.get(1),
-        component: row.get(2),
+fn session(row: &SqliteRow) -> Result<SessionRow, JournalError> {
+    let duration_us: Option<i64> = row.cell(6)?;
+    let class: Option<i64> = row.cell(7)?;
+    Ok(SessionRow {
+        name: row.cell(1)?,
+        component: row.cell(2)?,
         span: Span {
-            order_us: row.get(3),
-            start_us: row.get(4),
-            end_us: row.get(5),
+            order_us: row.cell(3)?,
+            start_us: row.cell(4)?,
+            end_us: row.cell(5)?,
             duration_us,
-            state: State::parse(row.get(8)),
-            end_reason: row.get(9),
-            own_end: row.get(10),
-            inferred: row.get(11),
+            state: State::parse(row.cell(8)?),
+            end_reason: row.cell(9)?,
+            own_end: row.cell(10)?,
+            inferred: row.cell(11)?,
         },
         facts: Facts {
-            component_type: row.get(12),
-            component_version: row.get(13),
-            shell_type: row.get(14),
-            mode: row.get(15),
-            pid: row.get(16),
-            username: row.get(17),
-            home: row.get(18),
-            uid: row.get(19),
-            actor_kind: row.get(20),
-            verified: row.get(21),
-            hostname: row.get(22),
-            platform: row.get(23),
-            runtime: row.get(24),
-            python_version: row.get(25),
-            working_directory: row.get(26),
-            reason: row.get(27),
-            metadata: row.get(28),
+            component_type: row.cell(12)?,
+            component_version: row.cell(13)?,
+            shell_type: row.cell(14)?,
+            mode: row.cell(15)?,
+            pid: row.cell(16)?,
+            username: row.cell(17)?,
+            home: row.cell(18)?,
+            uid: row.cell(19)?,
+            actor_kind: row.cell(20)?,
+            verified: row.cell(21)?,
+            hostname: row.cell(22)?,
+            platform: row.cell(23)?,
+            runtime: row.cell(24)?,
+            python_version: row.cell(25)?,
+            working_directory: row.cell(26)?,
+            reason: row.cell(27)?,
+            metadata: row.cell(28)?,
         },
         class_is_right: class == duration_us.map(duration_class),
-    }
+    })
 }
 
-fn command(row: &SqliteRow) -> Command {
-    Command {
-        position: row.get(1),
-        command: row.get(2),
-        start_us: row.get(3),
-        input: row.get(4),
-        status: row.get(5),
-        duration_us: row.get(6),
-        error: row.get(7),
-    }
+fn command(row: &SqliteRow) -> Result<Command, JournalError> {
+    Ok(Command {
+        position: row.cell(1)?,
+        command: row.cell(2)?,
+        start_us: row.cell(3)?,
+        input: row.cell(4)?,
+        status: row.cell(5)?,
+        duration_us: row.cell(6)?,
+        error: row.cell(7)?,
+    })
 }

@@ -12,9 +12,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Map, Value, json};
-use sqlx::Row;
-
 use super::{
     SqliteJournal, archive,
     pace::Turn,
@@ -25,8 +22,9 @@ use super::{
 };
 use crate::{
     event::{Draft, EventKind, Hash},
-    journal::{Journal, JournalError, Prune, Pruned},
+    journal::{Journal, JournalError, Prune, Pruned, cells::Cells},
 };
+use serde_json::{Map, Value, json};
 
 /// Headers folded in one statement.
 const FOLD: i64 = 100;
@@ -131,12 +129,9 @@ async fn candidates(journal: &SqliteJournal, before_us: i64) -> Result<Vec<Candi
             .bind(last)
             .bind(before_us);
         let rows = journal.rows(script).await?;
-        let candidate = |row: &sqlx::sqlite::SqliteRow| Candidate {
-            stream: row.get(0),
-            name: row.get(1),
-            head_position: row.get(2),
-        };
-        candidates.extend(rows.iter().map(candidate));
+        for row in &rows {
+            candidates.push(Candidate { stream: row.cell(0)?, name: row.cell(1)?, head_position: row.cell(2)? });
+        }
         if rows.is_empty() {
             return Ok(candidates);
         }
@@ -196,9 +191,12 @@ impl Transaction<'_> {
         let answers = self.read(script).await?;
         let (mut last, mut folded) = (None, 0);
         let mut bases: HashMap<i64, (i64, Hash)> = HashMap::new();
-        for row in answers.iter().flatten().take_while(|row| row.get::<bool, _>(5)) {
-            last = Some((row.get::<i64, _>(0), hash(row, 1)?));
-            bases.insert(row.get(2), (row.get::<i64, _>(3) + 1, hash(row, 4)?));
+        for row in answers.iter().flatten() {
+            if !row.cell::<bool>(5)? {
+                break;
+            }
+            last = Some((row.cell::<i64>(0)?, hash(row, 1)?));
+            bases.insert(row.cell(2)?, (row.cell::<i64>(3)? + 1, hash(row, 4)?));
             folded += 1;
         }
         let Some((position, link)) = last else { return Ok(0) };

@@ -3,25 +3,24 @@
 //! Each turn puts some streams right in a transaction of its own, so the projection is never half of a session. The sums
 //! come last: those of one day and component are the sum of its sessions and of what pruning left as their base.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::{
     SqliteJournal,
+    differences::{self, Observations, heard},
     pace::Turn,
     pages::{StreamPage, StreamRow},
     rows,
     script::Script,
     transaction::Transaction,
 };
-use crate::{
-    event::{Event, Observation},
-    journal::{
-        JournalError, Rebuilt,
-        projection::Totals,
-        replay::{Drawn, Said, draw},
-    },
+use crate::journal::{
+    Difference, JournalError, Rebuilt,
+    cells::{Cells, number},
+    projection::Totals,
+    replay::{Drawn, Said, draw},
 };
 
 /// Streams in a turn, at most.
@@ -31,62 +30,68 @@ const ROWS: i64 = 500;
 const DAY_US: i64 = 86_400_000_000;
 
 pub(super) async fn rebuild(journal: &SqliteJournal) -> Result<Rebuilt, JournalError> {
-    let mut corrected = BTreeSet::new();
-    observations(journal).await?;
+    let mut differences = Vec::new();
+    observations(journal, &mut differences).await?;
     let mut from = 1;
     loop {
-        let (turn, more) = streams(journal, from, &mut corrected).await?;
+        let (turn, more) = streams(journal, from, &mut differences).await?;
         turn.rest().await;
         from += STREAMS;
         if !more {
             break;
         }
     }
-    leftovers(journal, &mut corrected).await?;
-    sums(journal).await?;
-    let rows = {
-        let mut script = Script::default();
-        script.add("SELECT count(*) FROM sessions");
-        journal.rows(script).await?
-    };
-    let sessions = rows.first().map_or(0, |row| super::record::count(row.get(0)));
-    Ok(Rebuilt { sessions, corrected: corrected.into_iter().collect() })
+    leftovers(journal, &mut differences).await?;
+    text(journal, &mut differences).await?;
+    sums(journal, &mut differences).await?;
+    let mut script = Script::default();
+    script.add("SELECT count(*) FROM sessions");
+    let sessions = super::record::count(number(journal.rows(script).await?.first(), 0)?);
+    let corrected: BTreeSet<String> = differences.iter().filter_map(|difference| difference.stream.clone()).collect();
+    Ok(Rebuilt { sessions, corrected: corrected.into_iter().collect(), differences })
 }
 
 /// Puts some streams right. Answers whether there are more.
 async fn streams(
     journal: &SqliteJournal,
     from: i64,
-    corrected: &mut BTreeSet<String>,
+    differences: &mut Vec<Difference>,
 ) -> Result<(Turn, bool), JournalError> {
     let mut held = journal.writer()?.hold().await?;
     let turn = Turn::begin();
     let outcome = async {
         let mut transaction = held.begin().await?;
         let page = transaction.page(from, from + STREAMS - 1).await?;
-        for stream in page.streams.iter().filter(|stream| stream.is_session() && !stream.pruned) {
-            let said = transaction.said(&stream.name).await?;
-            let drawn = draw(&stream.component, &page.lines(stream), &said);
-            if page.projected(stream) != drawn {
+        let mut found = Vec::new();
+        for stream in &page.streams {
+            let drawn = if stream.is_session() && !stream.pruned {
+                let said = transaction.said(&stream.name).await?;
+                draw(&stream.component, &page.lines(stream), &said)
+            } else {
+                None
+            };
+            let differs = differences::of_stream(&page, stream, drawn.as_ref());
+            if !differs.is_empty() {
                 transaction.redraw(stream, drawn.as_ref()).await?;
-                corrected.insert(stream.name.clone());
+                found.extend(differs);
             }
         }
         let mut script = Script::default();
         script.add("SELECT 1 FROM streams WHERE id >= ? LIMIT 1").bind(from + STREAMS);
         let more = transaction.read(script).await?.iter().any(|rows| !rows.is_empty());
         transaction.commit().await?;
-        Ok(more)
+        Ok((found, more))
     };
     let outcome = outcome.await;
-    Ok((turn, held.settle(outcome).await?))
+    let (found, more) = held.settle(outcome).await?;
+    differences.extend(found);
+    Ok((turn, more))
 }
 
 impl Transaction<'_> {
     /// Reads some streams, as they are in this transaction.
     pub(super) async fn page(&mut self, from: i64, to: i64) -> Result<StreamPage, JournalError> {
-        let page = StreamPage::read(self.connection, from, to).await;
-        page.map_err(|stopped| JournalError::Database(stopped.error.to_string()))
+        StreamPage::read(self.connection, self.path, from, to).await
     }
 
     /// What was said about a session.
@@ -94,8 +99,8 @@ impl Transaction<'_> {
         let mut script = Script::default();
         script.add("SELECT position, what, time_us FROM observations WHERE about = ? ORDER BY position").bind(name);
         let answers = self.read(script).await?;
-        let said = |row: &sqlx::sqlite::SqliteRow| Said { position: row.get(0), what: row.get(1), time_us: row.get(2) };
-        Ok(answers.iter().flatten().map(said).collect())
+        let said = |row: &SqliteRow| Ok(Said { position: row.cell(0)?, what: row.cell(1)?, time_us: row.cell(2)? });
+        answers.iter().flatten().map(said).collect()
     }
 
     /// Writes a session's projection anew; without a drawing it has none. Neither the sums nor the text index follow:
@@ -111,23 +116,24 @@ impl Transaction<'_> {
             for row in &drawn.commands {
                 rows::insert_commands(&mut script, &[(stream.id, row.clone())]);
             }
-            let picture = &drawn.picture;
-            let counters = picture.counters;
-            script.add(
-                "UPDATE streams SET last_us = ?, commands = ?, outcomes = ?, failed = ?, writes = ?, destroys = ?, \
-                 running = ?, running_position = ? WHERE id = ?",
-            );
-            script.bind(picture.last_us).bind(counters.commands).bind(counters.outcomes).bind(counters.failed);
-            script.bind(counters.writes).bind(counters.destroys);
-            script.bind(picture.running.map(|(command, _)| command));
-            script.bind(picture.running.map(|(_, position)| position)).bind(stream.id);
         }
+        let picture = drawn.map(|drawn| &drawn.picture);
+        let counters = picture.map(|picture| picture.counters).unwrap_or_default();
+        let running = picture.and_then(|picture| picture.running);
+        script.add(
+            "UPDATE streams SET last_us = ?, commands = ?, outcomes = ?, failed = ?, writes = ?, destroys = ?, \
+             running = ?, running_position = ? WHERE id = ?",
+        );
+        script.bind(picture.map_or(stream.last_us, |picture| picture.last_us));
+        script.bind(counters.commands).bind(counters.outcomes).bind(counters.failed);
+        script.bind(counters.writes).bind(counters.destroys);
+        script.bind(running.map(|(command, _)| command)).bind(running.map(|(_, position)| position)).bind(stream.id);
         self.read(script).await.map(drop)
     }
 }
 
 /// Puts right what was said about sessions.
-async fn observations(journal: &SqliteJournal) -> Result<(), JournalError> {
+async fn observations(journal: &SqliteJournal, differences: &mut Vec<Difference>) -> Result<(), JournalError> {
     let mut last = 0;
     loop {
         let mut held = journal.writer()?.hold().await?;
@@ -147,21 +153,35 @@ async fn observations(journal: &SqliteJournal) -> Result<(), JournalError> {
             let mut script = Script::default();
             let found: Vec<_> = answers.iter().flatten().collect();
             let upto = match found.last() {
-                Some(row) if found.len() >= usize::try_from(ROWS).unwrap_or(0) => row.get(0),
+                Some(row) if found.len() >= usize::try_from(ROWS).unwrap_or(0) => row.cell(0)?,
                 _ => i64::MAX,
             };
-            script.add("DELETE FROM observations WHERE position > ? AND position <= ?").bind(last).bind(upto);
+            script.add("SELECT position, about, what, time_us FROM observations WHERE position > ? AND position <= ?");
+            script.bind(last).bind(upto);
+            let stored = differences::observations(&transaction.read(script).await?)?;
+            let mut given = Observations::new();
             for row in found {
-                if let Some(observation) = heard(row.get(1), row.get(2)) {
-                    rows::insert_observation(&mut script, row.get(0), &observation, row.get(3));
-                }
+                let (position, time_us): (i64, i64) = (row.cell(0)?, row.cell(3)?);
+                let heard = heard(row.cell(1)?, row.cell(2)?);
+                given.extend(heard.map(|(about, what)| (position, (about, what, time_us))));
             }
-            transaction.read(script).await?;
+            let differs = differences::of_observations(&given, &stored);
+            if !differs.is_empty() {
+                let mut script = Script::default();
+                script.add("DELETE FROM observations WHERE position > ? AND position <= ?").bind(last).bind(upto);
+                for (position, (about, what, time_us)) in given {
+                    script.add("INSERT INTO observations (position, about, what, time_us) VALUES (?,?,?,?)");
+                    script.bind(position).bind(about).bind(what).bind(time_us);
+                }
+                transaction.read(script).await?;
+            }
             transaction.commit().await?;
-            Ok(upto)
+            Ok((upto, differs))
         };
         let outcome = outcome.await;
-        last = held.settle(outcome).await?;
+        let (upto, differs) = held.settle(outcome).await?;
+        differences.extend(differs);
+        last = upto;
         turn.rest().await;
         if last == i64::MAX {
             return Ok(());
@@ -169,72 +189,70 @@ async fn observations(journal: &SqliteJournal) -> Result<(), JournalError> {
     }
 }
 
-fn heard(text: Option<&str>, residue: Option<&str>) -> Option<Observation> {
-    if let Some(text) = text {
-        return Event::parse(text).ok()?.decode();
-    }
-    let residue: serde_json::Value = serde_json::from_str(residue?).ok()?;
-    Some(Observation {
-        about: residue.get("about")?.as_str()?.parse().ok(),
-        what: residue.get("what")?.as_str()?.to_owned(),
-        by: String::new(),
-        why: String::new(),
-        detail: serde_json::Map::new(),
-    })
-}
-
-/// Removes rows that belong to no event, and empties the text index, which is filled again behind the commits.
-async fn leftovers(journal: &SqliteJournal, corrected: &mut BTreeSet<String>) -> Result<(), JournalError> {
-    let mut script = Script::default();
-    script.add("SELECT session_id FROM sessions WHERE stream NOT IN (SELECT id FROM streams WHERE pruned = 0)");
-    corrected.extend(journal.rows(script).await?.iter().map(|row| row.get::<String, _>(0)));
-    let mut from = 0;
-    loop {
+/// Removes rows that belong to no event.
+async fn leftovers(journal: &SqliteJournal, differences: &mut Vec<Difference>) -> Result<(), JournalError> {
+    let found = {
+        let mut reader = journal.reader().await?;
+        differences::of_nobody(reader.connection()).await?
+    };
+    for rows in found.chunks(usize::try_from(ROWS).unwrap_or(1)) {
         let mut held = journal.writer()?.hold().await?;
         let turn = Turn::begin();
         let outcome = async {
             let mut transaction = held.begin().await?;
             let mut script = Script::default();
-            script
-                .add("SELECT max(position) FROM (SELECT position FROM commands WHERE position > ? LIMIT ?)")
-                .bind(from)
-                .bind(ROWS);
-            let answers = transaction.read(script).await?;
-            let upto: Option<i64> = answers.first().and_then(|rows| rows.first()).and_then(|row| row.get(0));
-            let mut script = Script::default();
-            match upto {
-                Some(upto) => {
-                    script
+            for row in rows {
+                match (&row.stream, row.position.and_then(|position| i64::try_from(position).ok())) {
+                    // Rows are of nobody only while nobody has come for them: that is asked again here.
+                    (Some(name), _) => script
                         .add(
-                            "DELETE FROM commands WHERE position > ? AND position <= ? AND NOT EXISTS (SELECT 1 \
-                             FROM events e JOIN streams s ON s.id = e.stream WHERE e.position = commands.position \
+                            "DELETE FROM sessions WHERE session_id = ? \
+                             AND stream NOT IN (SELECT id FROM streams WHERE pruned = 0 AND name >= 'sess_' AND name < 'sess`')",
+                        )
+                        .bind(name.as_str()),
+                    (None, position) => script
+                        .add(
+                            "DELETE FROM commands WHERE position = ? AND NOT EXISTS (SELECT 1 FROM events e \
+                             JOIN streams s ON s.id = e.stream WHERE e.position = commands.position \
                              AND e.type = 'command_start' AND s.pruned = 0)",
                         )
-                        .bind(from)
-                        .bind(upto);
-                }
-                None => {
-                    script.add("DELETE FROM sessions WHERE stream NOT IN (SELECT id FROM streams WHERE pruned = 0)");
-                    script.add("INSERT INTO command_text (command_text) VALUES ('delete-all')");
-                    script.add("UPDATE journal SET text_position = 0");
-                }
+                        .bind(position),
+                };
             }
             transaction.read(script).await?;
-            transaction.commit().await?;
-            Ok(upto)
+            transaction.commit().await
         };
         let outcome = outcome.await;
-        let upto = held.settle(outcome).await?;
+        held.settle(outcome).await?;
         turn.rest().await;
-        match upto {
-            Some(upto) => from = upto,
-            None => return Ok(()),
-        }
     }
+    differences.extend(found);
+    Ok(())
+}
+
+/// Empties the text index where it is not what the commands give. It is filled again behind the commits.
+async fn text(journal: &SqliteJournal, differences: &mut Vec<Difference>) -> Result<(), JournalError> {
+    let found = journal.text_differences().await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let mut held = journal.writer()?.hold().await?;
+    let outcome = async {
+        let mut transaction = held.begin().await?;
+        let mut script = Script::default();
+        script.add("INSERT INTO command_text (command_text) VALUES ('delete-all')");
+        script.add("UPDATE journal SET text_position = 0");
+        transaction.read(script).await?;
+        transaction.commit().await
+    };
+    let outcome = outcome.await;
+    held.settle(outcome).await?;
+    differences.extend(found);
+    Ok(())
 }
 
 /// Puts the sums right, one day and component at a time.
-async fn sums(journal: &SqliteJournal) -> Result<(), JournalError> {
+async fn sums(journal: &SqliteJournal, differences: &mut Vec<Difference>) -> Result<(), JournalError> {
     // Division that rounds down, also before 1970.
     let day = format!("(order_us - ((order_us % {DAY_US}) + {DAY_US}) % {DAY_US}) / {DAY_US}");
     let mut script = Script::default();
@@ -242,27 +260,34 @@ async fn sums(journal: &SqliteJournal) -> Result<(), JournalError> {
         "SELECT {day}, component FROM sessions UNION SELECT day, component FROM rollups \
          UNION SELECT day, component FROM rollups_base"
     ));
-    let days: Vec<(i64, String)> = journal.rows(script).await?.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let rows = journal.rows(script).await?;
+    let day = |row: &SqliteRow| Ok((row.cell(0)?, row.cell(1)?));
+    let days = rows.iter().map(day).collect::<Result<Vec<(i64, String)>, JournalError>>()?;
     let mut days = days.into_iter().peekable();
     while days.peek().is_some() {
         let mut held = journal.writer()?.hold().await?;
         let turn = Turn::begin();
         let outcome = async {
             let mut transaction = held.begin().await?;
+            let mut found = Vec::new();
             while let Some((day, component)) = days.next_if(|_| !turn.is_over()) {
-                transaction.sum(day, &component).await?;
+                if transaction.sum(day, &component).await? {
+                    found.push(differences::of_day(day, &component));
+                }
             }
-            transaction.commit().await
+            transaction.commit().await?;
+            Ok(found)
         };
         let outcome = outcome.await;
-        held.settle(outcome).await?;
+        differences.extend(held.settle(outcome).await?);
         turn.rest().await;
     }
     Ok(())
 }
 
 impl Transaction<'_> {
-    async fn sum(&mut self, day: i64, component: &str) -> Result<(), JournalError> {
+    /// Puts the sums of a day right. Answers whether they differed.
+    async fn sum(&mut self, day: i64, component: &str) -> Result<bool, JournalError> {
         let mut script = Script::default();
         script.add(
             "SELECT count(*), sum(p.status <> 'open'), sum(p.inferred), sum(iif(p.status <> 'open', coalesce(p.duration_us, 0), 0)), \
@@ -281,22 +306,22 @@ impl Transaction<'_> {
             script.bind(day).bind(component);
         }
         let answers = self.read(script).await?;
-        let totals: HashMap<usize, Totals> = answers
-            .iter()
-            .enumerate()
-            .filter_map(|(at, rows)| {
-                let row = rows.first()?;
-                let column = |column| row.get::<Option<i64>, _>(column).unwrap_or(0);
-                Some((at, Totals::from_columns(std::array::from_fn(column))))
-            })
-            .collect();
-        let of = |at: usize| totals.get(&at).copied().unwrap_or_default();
-        let difference = of(0).zip(of(1), |a, b| a + b).zip(of(2), |a, b| a - b);
+        let mut totals = [Totals::default(); 3];
+        for (totals, rows) in totals.iter_mut().zip(&answers) {
+            let Some(row) = rows.first() else { continue };
+            let mut columns = [0; 9];
+            for (at, column) in columns.iter_mut().enumerate() {
+                *column = row.cell::<Option<i64>>(at)?.unwrap_or(0);
+            }
+            *totals = Totals::from_columns(columns);
+        }
+        let [sessions, base, kept] = totals;
+        let difference = sessions.zip(base, |a, b| a + b).zip(kept, |a, b| a - b);
         if difference == Totals::default() {
-            return Ok(());
+            return Ok(false);
         }
         let mut script = Script::default();
         rows::add_totals(&mut script, "rollups", day, component, &difference);
-        self.read(script).await.map(drop)
+        self.read(script).await.map(|_| true)
     }
 }

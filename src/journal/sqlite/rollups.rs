@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{AssertSqlSafe, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use crate::journal::{JournalError, projection::Totals};
+use crate::journal::{JournalError, cells::Cells, projection::Totals};
 
 /// Sums by day and component.
 pub(super) type Sums = BTreeMap<(i64, String), Totals>;
@@ -26,9 +26,13 @@ async fn read(connection: &mut SqliteConnection, table: &str) -> Result<Sums, Jo
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(connection).await;
     let rows = rows.map_err(|error| JournalError::Database(error.to_string()))?;
-    let entry = |row: &sqlx::sqlite::SqliteRow| {
-        let totals = Totals::from_columns(std::array::from_fn(|at| row.get(at + 2)));
-        ((row.get(0), row.get(1)), totals)
-    };
-    Ok(rows.iter().map(entry).collect())
+    let mut sums = Sums::new();
+    for row in &rows {
+        let mut columns = [0; 9];
+        for (at, column) in columns.iter_mut().enumerate() {
+            *column = row.cell(at + 2)?;
+        }
+        sums.insert((row.cell(0)?, row.cell(1)?), Totals::from_columns(columns));
+    }
+    Ok(sums)
 }

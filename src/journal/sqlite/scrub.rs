@@ -4,13 +4,12 @@
 //! text somebody typed. Freed pages are overwritten and the WAL is emptied, so that the body is not in the file any more;
 //! it may still be in backups, in file system snapshots and wherever it was delivered to.
 
-use sqlx::Row;
 use uuid::Uuid;
 
 use super::{SqliteJournal, prune::forget_text, rows, script::Script};
 use crate::{
     event::{Draft, EventKind, Invalid},
-    journal::{Journal, JournalError, projection::residue, replay::draw},
+    journal::{Journal, JournalError, cells::Cells, projection::residue, replay::draw},
 };
 
 pub(super) async fn scrub(journal: &SqliteJournal, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {
@@ -29,13 +28,13 @@ pub(super) async fn scrub(journal: &SqliteJournal, event_id: Uuid, observation: 
         let Some(row) = answers.iter().flatten().next() else {
             return Err(Invalid::new("event_id", "names no event of this journal").into());
         };
-        let (position, stream): (i64, i64) = (row.get(0), row.get(1));
-        let Some(text) = row.get::<Option<&str>, _>(3) else {
+        let (position, stream): (i64, i64) = (row.cell(0)?, row.cell(1)?);
+        let Some(text) = row.cell::<Option<&str>>(3)? else {
             return Err(Invalid::new("event_id", "names an event whose body was removed before").into());
         };
         let whole: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
         let body = whole.get("body").cloned().unwrap_or_default();
-        let kind = EventKind::from(row.get::<String, _>(2));
+        let kind = EventKind::from(row.cell::<String>(2)?);
         let mut script = Script::default();
         // From now on the text index overwrites what it removes.
         script.add("INSERT INTO command_text (command_text, rank) VALUES ('secure-delete', 1)");
@@ -71,8 +70,8 @@ pub(super) async fn scrub(journal: &SqliteJournal, event_id: Uuid, observation: 
             tracing::warn!(%error, "the file could not be written anew: copies of the body may stand in its free pages");
         }
         let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(held.connection()).await;
-        match emptied.map(|row| row.get::<i64, _>(0)) {
-            Ok(0) => {}
+        match emptied.map(|row| row.cell::<i64>(0)) {
+            Ok(Ok(0)) => {}
             _ => tracing::warn!("a reader keeps the write-ahead log: the body stays in it until the next checkpoint"),
         }
     }

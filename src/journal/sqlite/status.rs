@@ -1,9 +1,7 @@
 //! Size and state of the journal, and what about it wants attention.
 
-use sqlx::Row;
-
 use super::{SqliteJournal, migrate::SCHEMA_VERSION, record, script::Script, site::Site};
-use crate::journal::{Journal, JournalError, JournalStatus, Room};
+use crate::journal::{Journal, JournalError, JournalStatus, Room, cells::Cells};
 
 /// Past this size it is worth thinking about pruning.
 const LARGE_BYTES: u64 = 1024 * 1024 * 1024;
@@ -21,10 +19,10 @@ pub(super) async fn status(journal: &SqliteJournal) -> Result<JournalStatus, Jou
     );
     let rows = journal.rows(script).await?;
     let row = rows.first().ok_or_else(|| JournalError::Damaged("its own row is missing".to_owned()))?;
-    let (position, checkpoint) = (record::count(row.get(0)), record::count(row.get(1)));
+    let (position, checkpoint) = (record::count(row.cell(0)?), record::count(row.cell(1)?));
     let site = journal.0.site.as_ref();
     let bytes = site.map_or(0, Site::bytes);
-    let conflicts = record::count(row.get(5));
+    let conflicts = record::count(row.cell(5)?);
     let mut warnings = Vec::new();
     if bytes > LARGE_BYTES {
         warnings.push(format!("The journal has grown to {} MiB: prune it.", bytes >> 20));
@@ -50,11 +48,11 @@ pub(super) async fn status(journal: &SqliteJournal) -> Result<JournalStatus, Jou
         free_bytes: site.and_then(Site::free_bytes),
         position,
         events: position.saturating_sub(checkpoint),
-        pruned: record::count(row.get(2)),
-        sessions: record::count(row.get(3)),
-        active: record::count(row.get(4)),
+        pruned: record::count(row.cell(2)?),
+        sessions: record::count(row.cell(3)?),
+        active: record::count(row.cell(4)?),
         conflicts,
-        oldest: row.get::<Option<i64>, _>(6).map(record::timestamp),
+        oldest: row.cell::<Option<i64>>(6)?.map(record::timestamp),
         schema_version: SCHEMA_VERSION,
         warnings,
     })

@@ -28,6 +28,7 @@ use crate::{
     event::{Event, EventKind, Hash, JournalId, Observation, StreamId},
     journal::{
         JournalError,
+        cells::{Cells, number},
         chain::{genesis, link},
         loaded::Known,
         projection::Change,
@@ -74,7 +75,7 @@ pub(super) struct Transaction<'c> {
     pub(super) now_us: i64,
     pub(super) streams: HashMap<String, Loaded>,
     pub(super) known: HashMap<Uuid, Known>,
-    path: &'c Path,
+    pub(super) path: &'c Path,
     /// What `begin` has read is what the first piece of work needs.
     is_first: bool,
     /// It goes on from a commit, and has not begun: its only trip begins, checks that nobody has written since, and
@@ -106,10 +107,10 @@ impl<'c> Transaction<'c> {
         rows::select_known(&mut script, ids);
         let answers = script.run(connection).await.map_err(|stopped| translate(&stopped.error, path))?;
         let first = |at: usize| answers.get(at).and_then(|rows| rows.first());
-        check_version(first(1).map_or(0, |row| row.get(0)))?;
-        let data_version = first(2).map_or(0, |row| row.get(0));
+        check_version(number(first(1), 0)?)?;
+        let data_version = number(first(2), 0)?;
         let (position, link) = match first(3) {
-            Some(row) => (row.get(0), rows::hash(row, 1)?),
+            Some(row) => (row.cell(0)?, rows::hash(row, 1)?),
             None => (0, genesis(journal)),
         };
         let mut transaction = Self {
@@ -201,8 +202,12 @@ impl<'c> Transaction<'c> {
             script.add("SELECT streams FROM journal");
         }
         let answers = self.read(script).await?;
-        let said = answers.first().into_iter().flatten().map(|row| (row.get(0), row.get(1))).collect();
-        let before = self.opened.or_else(|| Some(answers.get(1)?.first()?.get(0))).unwrap_or(0);
+        let said = answers.first().into_iter().flatten().map(|row| Ok((row.cell(0)?, row.cell(1)?)));
+        let said = said.collect::<Result<_, JournalError>>()?;
+        let before = match self.opened {
+            Some(opened) => opened,
+            None => number(answers.get(1).and_then(|rows| rows.first()), 0)?,
+        };
         self.opened = Some(before + 1);
         self.opened_more = true;
         let is_session = matches!(id, StreamId::Session(_));

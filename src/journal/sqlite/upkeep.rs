@@ -13,10 +13,13 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{Row, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use super::{pace::Turn, script::Script, writer::Writer};
-use crate::journal::JournalError;
+use crate::journal::{
+    JournalError,
+    cells::{Cells, number},
+};
 
 /// After about so many pages it is worth the trouble: some megabytes of WAL.
 const WORTH: u64 = 1_000;
@@ -109,11 +112,11 @@ impl Writer {
                     script.bind(COMMANDS);
                     let answers = transaction.read(script).await?;
                     let Some(row) = answers.first().and_then(|rows| rows.first()) else { break };
-                    let Some(upto) = row.get::<Option<i64>, _>(0) else {
+                    let Some(upto) = row.cell::<Option<i64>>(0)? else {
                         more = false;
                         break;
                     };
-                    more = row.get::<i64, _>(1) == COMMANDS;
+                    more = row.cell::<i64>(1)? == COMMANDS;
                     let mut script = Script::default();
                     script.add(
                         "INSERT INTO command_text (rowid, input) SELECT position, input FROM commands \
@@ -158,6 +161,6 @@ impl Writer {
         script.add(pragma);
         let answers = script.run(connection).await.map_err(|stopped| self.translate(&stopped.error))?;
         let row = answers.first().and_then(|rows| rows.first());
-        Ok(row.map_or(0, |row| row.get(1)))
+        number(row, 1)
     }
 }

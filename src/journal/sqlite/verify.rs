@@ -8,14 +8,21 @@
 //! betrays a cut tail or a removed session. Whoever changes all of that too is betrayed by a receipt alone, and
 //! `unknowable` says so.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod projection;
+mod streams;
 
-use sqlx::{Connection, Row, SqliteConnection};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::Path,
+};
+
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
     SqliteJournal,
-    pages::{StoredEvent, StreamPage, StreamRow},
+    differences::heard,
+    pages::StreamPage,
     record::{count, timestamp},
     rows::{hash, optional_hash, uuid},
     script::Script,
@@ -24,9 +31,9 @@ use crate::{
     event::{Event, Hash, Observation, SessionId},
     journal::{
         Anchor, Fault, JournalError, Report,
+        cells::{Cells, number},
         chain::{genesis, link},
-        projection::Totals,
-        replay::{Said, draw},
+        replay::Said,
     },
 };
 
@@ -84,6 +91,7 @@ impl Check<'_> {
             Some(session) => self.one(&own, session).await?,
             None => {
                 self.positions(&own).await?;
+                self.conflicts().await?;
                 self.streams(&own).await?;
             }
         }
@@ -94,7 +102,7 @@ impl Check<'_> {
     async fn one(&mut self, own: &Own, session: &SessionId) -> Result<(), JournalError> {
         let mut script = Script::default();
         script.add("SELECT id FROM streams WHERE name = ?").bind(session.as_str());
-        let Some(id) = self.rows(script).await?.first().map(|row| row.get::<i64, _>(0)) else {
+        let Some(id) = self.rows(script).await?.first().map(|row| row.cell::<i64>(0)).transpose()? else {
             self.fault("removed_session", Some(session.as_str()), None, None, "no such session is stored".to_owned());
             return Ok(());
         };
@@ -114,7 +122,7 @@ impl Check<'_> {
             )
             .bind(self.journal.id().as_str());
         for row in self.rows(script).await? {
-            self.hear(row.get(0), row.get(1), row.get(2), row.get(3));
+            self.hear(&row, 0)?;
         }
         let page = self.page(id, id).await?;
         for stream in &page.streams {
@@ -123,7 +131,7 @@ impl Check<'_> {
         let mut script = Script::default();
         script.add("SELECT position, link FROM events ORDER BY position DESC LIMIT 1");
         if let Some(row) = self.rows(script).await?.first() {
-            self.report.position = count(row.get(0));
+            self.report.position = count(row.cell(0)?);
             self.report.link = Some(hash(row, 1)?.to_string());
         }
         Ok(())
@@ -139,7 +147,7 @@ impl Check<'_> {
             )
             .bind(id);
         for row in self.rows(script).await? {
-            let position: i64 = row.get(0);
+            let position: i64 = row.cell(0)?;
             let before =
                 if position == own.checkpoint + 1 { Some(self.first_link(own)) } else { optional_hash(&row, 4)? };
             let Some(before) = before else {
@@ -160,7 +168,7 @@ impl Check<'_> {
         script.add("SELECT streams, checkpoint, checkpoint_link FROM journal");
         let rows = self.rows(script).await?;
         let row = rows.first().ok_or_else(|| JournalError::Damaged("its own row is missing".to_owned()))?;
-        Ok(Own { streams: row.get(0), checkpoint: row.get(1), checkpoint_link: optional_hash(row, 2)? })
+        Ok(Own { streams: row.cell(0)?, checkpoint: row.cell(1)?, checkpoint_link: optional_hash(row, 2)? })
     }
 
     async fn anchors(&mut self) -> Result<(), JournalError> {
@@ -168,10 +176,10 @@ impl Check<'_> {
         script.add("SELECT position, link, tracker, received_us FROM receipts ORDER BY position");
         for row in self.rows(script).await? {
             let anchor = Anchor {
-                position: count(row.get(0)),
+                position: count(row.cell(0)?),
                 link: hash(&row, 1)?.to_string(),
-                tracker: row.get(2),
-                at: timestamp(row.get(3)),
+                tracker: row.cell(2)?,
+                at: timestamp(row.cell(3)?),
             };
             self.report.anchors.push(anchor);
         }
@@ -194,9 +202,9 @@ impl Check<'_> {
             let mut script = Script::default();
             script
                 .add(
-                    "SELECT e.position, e.event_id, e.hash, e.link, e.time_us, s.name, \
+                    "SELECT e.position, e.event_id, e.hash, e.link, s.name, e.seq, e.position, \
                      CASE WHEN e.type = 'observation' THEN e.text END, \
-                     CASE WHEN e.type = 'observation' THEN e.residue END, e.seq \
+                     CASE WHEN e.type = 'observation' THEN e.residue END, e.time_us \
                      FROM events e LEFT JOIN streams s ON s.id = e.stream WHERE e.position > ? \
                      ORDER BY e.position LIMIT ?",
                 )
@@ -204,8 +212,8 @@ impl Check<'_> {
                 .bind(POSITIONS);
             let rows = self.rows(script).await?;
             for row in &rows {
-                let position: i64 = row.get(0);
-                let (stream, seq): (Option<&str>, i64) = (row.get(5), row.get(8));
+                let position: i64 = row.cell(0)?;
+                let (stream, seq): (Option<&str>, i64) = (row.cell(4)?, row.cell(5)?);
                 let stored = hash(row, 3)?;
                 if position != last + 1 {
                     let message = match position - last {
@@ -221,7 +229,7 @@ impl Check<'_> {
                     let message = format!("the event at position {position} belongs to a stream that is gone");
                     self.fault("removed_session", None, None, Some(position), message);
                 }
-                self.hear(position, row.get(6), row.get(7), row.get(4));
+                self.hear(row, 6)?;
                 (last, before) = (position, stored);
                 self.compare_anchors(&mut anchored, last, &before);
             }
@@ -254,185 +262,17 @@ impl Check<'_> {
     }
 
     /// Takes an observation to what was said about its session.
-    fn hear(&mut self, position: i64, text: Option<&str>, residue: Option<&str>, time_us: i64) {
-        let body = match (text, residue) {
-            (Some(text), _) => Event::parse(text).ok().map(|event| event.body().clone()),
-            (None, Some(residue)) => serde_json::from_str(residue).ok(),
-            (None, None) => None,
-        };
-        let Some(body) = body else { return };
-        let word = |key: &str| body.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
-        if word("what").as_deref() == Some("scrubbed") {
-            let id = body.pointer("/detail/event_id").and_then(serde_json::Value::as_str);
+    fn hear(&mut self, row: &SqliteRow, first: usize) -> Result<(), JournalError> {
+        let (position, time_us): (i64, i64) = (row.cell(first)?, row.cell(first + 3)?);
+        let (text, residue): (Option<&str>, Option<&str>) = (row.cell(first + 1)?, row.cell(first + 2)?);
+        if let Some(observation) = text.and_then(|text| Event::parse(text).ok()?.decode::<Observation>())
+            && observation.what == "scrubbed"
+        {
+            let id = observation.detail.get("event_id").and_then(serde_json::Value::as_str);
             self.scrubbed.extend(id.and_then(|id| id.parse::<Uuid>().ok()));
         }
-        if let (Some(about), Some(what)) = (word("about"), word("what")) {
+        if let Some((about, what)) = heard(text, residue) {
             self.said.entry(about).or_default().push(Said { position, what, time_us });
-        }
-    }
-
-    /// The second pass: every stream, its events and its projection.
-    async fn streams(&mut self, own: &Own) -> Result<(), JournalError> {
-        let mut sums: BTreeMap<(i64, String), Totals> = super::rollups::base(self.connection).await?;
-        let mut sessions = 0;
-        let mut commands = 0;
-        let mut from = 1;
-        let highest = self.number("SELECT coalesce(max(id), 0) FROM streams").await?.max(own.streams);
-        while from <= highest {
-            let to = from + STREAMS - 1;
-            let page = self.page(from, to).await?;
-            let mut expected = from;
-            for stream in &page.streams {
-                self.removed(expected, stream.id);
-                expected = stream.id + 1;
-                if let Some((picture, rows)) = self.stream(&page, stream) {
-                    sessions += 1;
-                    commands += rows;
-                    let sum = sums.entry((picture.day(), picture.component.clone())).or_default();
-                    *sum = sum.zip(picture.totals(), |a, b| a + b);
-                }
-            }
-            self.removed(expected, to.min(own.streams) + 1);
-            from = to + 1;
-        }
-        if self.report.faults.is_empty() {
-            self.leftovers(sessions, commands).await?;
-            self.sums(&sums).await?;
-        }
-        Ok(())
-    }
-
-    /// Streams whose numbers are passed over.
-    fn removed(&mut self, from: i64, to: i64) {
-        for id in from..to {
-            let message = format!("stream number {id} was recorded and is gone");
-            self.fault("removed_session", None, None, None, message);
-        }
-    }
-
-    /// Checks one stream. Answers its picture and the number of its commands, when it is in the projection.
-    fn stream(&mut self, page: &StreamPage, stream: &StreamRow) -> Option<(crate::journal::projection::Picture, i64)> {
-        self.report.streams += 1;
-        let faults = self.report.faults.len();
-        let none = Vec::new();
-        let events = page.events.get(&stream.id).unwrap_or(&none);
-        self.chain(stream, events);
-        if !stream.is_session() || stream.pruned {
-            return None;
-        }
-        let said = self.said.get(&stream.name).map_or(&[][..], Vec::as_slice);
-        let drawn = draw(&stream.component, &page.lines(stream), said);
-        // An event that is not what was recorded draws something else: one fault is enough.
-        if self.report.faults.len() == faults && page.projected(stream) != drawn {
-            let message = format!("the projection of {} is not what its events give", stream.name);
-            self.fault("projection", Some(&stream.name), None, None, message);
-        }
-        drawn.map(|drawn| (drawn.picture, i64::try_from(drawn.commands.len()).unwrap_or(0)))
-    }
-
-    /// Checks that a stream is gapless and bound from its base to its head, and that each event is what it says.
-    fn chain(&mut self, stream: &StreamRow, events: &[StoredEvent]) {
-        let name = Some(stream.name.as_str());
-        if events.is_empty() && stream.next_seq > stream.base {
-            let message = format!("all events of {} are gone", stream.name);
-            self.fault("removed_session", name, Some(stream.base), Some(stream.head_position), message);
-            return;
-        }
-        let (mut next, mut before) = (stream.base, stream.base_hash);
-        // An archive holds single observations of a stream, not the stream.
-        let has_holes = self.journal.0.is_archive && !stream.is_session();
-        for event in events {
-            self.report.events += 1;
-            let at = (Some(event.seq), Some(event.position));
-            if event.seq >= stream.next_seq {
-                let message = format!("seq {} of {} is beyond the head of its stream", event.seq, stream.name);
-                self.fault("inserted", name, at.0, at.1, message);
-                continue;
-            }
-            let is_next = event.seq == next;
-            if !is_next && !has_holes {
-                let message = match event.seq - next {
-                    1 => format!("seq {next} of {} is missing", stream.name),
-                    _ => format!("seq {next} to {} of {} are missing", event.seq - 1, stream.name),
-                };
-                self.fault("missing", name, Some(next), None, message);
-            }
-            self.event(stream, event, before.filter(|_| is_next));
-            (next, before) = (event.seq + 1, Some(event.hash));
-        }
-        if next < stream.next_seq {
-            let message =
-                format!("{} was recorded up to seq {}, and ends at {}", stream.name, stream.next_seq - 1, next - 1);
-            self.fault("cut_tail", name, Some(next), Some(stream.head_position), message);
-        } else if before != stream.head_hash {
-            let message = format!("the last event of {} is not the one that its head names", stream.name);
-            self.fault("edited", name, Some(next - 1), Some(stream.head_position), message);
-        }
-    }
-
-    fn event(&mut self, stream: &StreamRow, stored: &StoredEvent, before: Option<Hash>) {
-        let at = (Some(stored.seq), Some(stored.position));
-        let name = Some(stream.name.as_str());
-        let Some(text) = &stored.text else {
-            self.report.pruned += 1;
-            let is_lawful = !stream.is_session() || stream.pruned || self.scrubbed.contains(&stored.event_id);
-            if !is_lawful {
-                let message = format!(
-                    "the body of seq {} of {} is gone, and nobody has pruned or scrubbed it",
-                    stored.seq, stream.name
-                );
-                self.fault("erased", name, at.0, at.1, message);
-            }
-            return;
-        };
-        let what = |why: &str| format!("seq {} of {} was edited: {why}", stored.seq, stream.name);
-        let event = match Event::parse(text) {
-            Ok(event) => event,
-            Err(error) => return self.fault("edited", name, at.0, at.1, what(&error.to_string())),
-        };
-        let is_same = event.hash() == stored.hash
-            && event.event_id() == stored.event_id
-            && i64::try_from(event.seq()) == Ok(stored.seq)
-            && event.stream().as_str() == stream.name
-            && event.component() == stream.component
-            && event.kind().as_str() == stored.kind
-            && event.timestamp().as_microsecond() == stored.time_us;
-        if !is_same {
-            return self.fault("edited", name, at.0, at.1, what("its text and its row differ"));
-        }
-        if before.is_some() && event.prev() != before {
-            self.fault("edited", name, at.0, at.1, what("it is not bound to the event before it"));
-        }
-        if stored.kind == "observation" && !stream.is_session() && event.decode::<Observation>().is_none() {
-            self.fault("edited", name, at.0, at.1, what("it is no observation"));
-        }
-    }
-
-    /// Rows of the projection that belong to no event.
-    async fn leftovers(&mut self, sessions: i64, commands: i64) -> Result<(), JournalError> {
-        let said: usize = self.said.values().map(Vec::len).sum();
-        for (table, expected) in
-            [("sessions", sessions), ("commands", commands), ("observations", i64::try_from(said).unwrap_or(0))]
-        {
-            let found = self.number(&format!("SELECT count(*) FROM {table}")).await?;
-            if found != expected {
-                let message = format!("the table `{table}` has {found} rows where the events give {expected}");
-                self.fault("projection", None, None, None, message);
-            }
-        }
-        Ok(())
-    }
-
-    async fn sums(&mut self, expected: &BTreeMap<(i64, String), Totals>) -> Result<(), JournalError> {
-        let stored = super::rollups::kept(self.connection).await?;
-        let nothing = Totals::default();
-        let days: std::collections::BTreeSet<_> = expected.keys().chain(stored.keys()).collect();
-        for day in days {
-            if expected.get(day).unwrap_or(&nothing) != stored.get(day).unwrap_or(&nothing) {
-                let date = timestamp(day.0.saturating_mul(86_400_000_000)).strftime("%F").to_string();
-                let message = format!("the sums of {} on {date} are not those of its sessions", day.1);
-                self.fault("projection", None, None, None, message);
-            }
         }
         Ok(())
     }
@@ -480,13 +320,13 @@ impl Check<'_> {
     }
 
     async fn page(&mut self, from: i64, to: i64) -> Result<StreamPage, JournalError> {
-        StreamPage::read(self.connection, from, to).await.map_err(|stopped| self.journal.translate(&stopped.error))
+        StreamPage::read(self.connection, Path::new(&self.journal.0.name), from, to).await
     }
 
     async fn number(&mut self, sql: &str) -> Result<i64, JournalError> {
         let mut script = Script::default();
         script.add(sql);
-        Ok(self.rows(script).await?.first().map_or(0, |row| row.get(0)))
+        number(self.rows(script).await?.first(), 0)
     }
 
     async fn rows(&mut self, script: Script) -> Result<Vec<sqlx::sqlite::SqliteRow>, JournalError> {

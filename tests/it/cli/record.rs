@@ -77,8 +77,19 @@ async fn rebuild_says_what_differed() {
     assert_eq!(home.tracker(&["journal", "rebuild"]).run().succeeds(), "Rebuilt 1 session; nothing differed.\n");
     tamper(&home, "UPDATE sessions SET username = 'mallory'").await;
     let text = home.tracker(&["journal", "rebuild"]).run().succeeds();
-    assert!(text.starts_with("Rebuilt 1 session; 1 differed:\n") && text.contains(id.as_str()), "{text}");
+    let told = "Rebuilt 1 session; 1 row not what the events give, now made anew:\n";
+    assert_eq!(text, format!("{told}  sessions: {id}\n"));
     assert_eq!(home.tracker(&["show", id.as_str(), "--format", "json"]).run().json()["username"], "ada");
+    tamper(&home, "UPDATE rollups SET failed = 9; UPDATE streams SET writes = 7; UPDATE commands SET input = 'x'")
+        .await;
+    let text = home.tracker(&["journal", "rebuild"]).run().succeeds();
+    let rows = format!("  streams: {id}\n  commands: position 2 of {id}\n  rollups: 2023-11-14 orchestrator\n");
+    assert!(text.starts_with("Rebuilt 1 session; 3 rows not what") && text.ends_with(&rows), "{text}");
+    tamper(&home, "UPDATE rollups SET failed = 9").await;
+    let rebuilt = home.tracker(&["journal", "rebuild", "--format", "json"]).run().json();
+    assert_eq!(rebuilt["differences"][0]["table"], "rollups");
+    assert_eq!(rebuilt["differences"][0]["key"], "2023-11-14 orchestrator");
+    home.tracker(&["verify"]).run().succeeds();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use admin_shell::{
-    Approved, Cx, Helpers, Result,
-    journal::Filter,
+    Approved, Cx, HelperError, Helpers, Result,
+    journal::{Filter, SessionStatus},
     recorder::{Ended, end_session},
 };
 use serde::Serialize;
@@ -32,6 +32,13 @@ struct Outcome {
 
 async fn preview(cx: Cx<Manager>, id: String) -> Result<String> {
     let session = find(present(&cx).await?, &id).await?;
+    if session.status == SessionStatus::Ended {
+        // Nobody has to confirm what changes nothing.
+        let message =
+            format!("session {} is {} already: there is nothing to end", session.session_id, session.status.as_str());
+        let hint = format!("show(\"{}\") says how it ended", session.session_id);
+        return Err(HelperError::new("wrong_state", message).hint(hint).into());
+    }
     let by = session.username.as_deref().unwrap_or("somebody");
     let host = session.hostname.as_deref().unwrap_or("an unknown machine");
     let own = if session.session_id == cx.session().session_id { ", this very one" } else { "" };

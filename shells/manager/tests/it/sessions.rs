@@ -67,7 +67,9 @@ async fn lists_are_newest_first_and_stand_for_their_sessions() {
 async fn what_is_not_there_is_said() {
     let shell = TestShell::new(Manager::default()).await;
     for (code, said) in [
-        ("show(\"zz\")", "no session has an id that begins with `zz`; ps() shows those that there are"),
+        ("show(\"zz\")", "no session has an id that begins with `zz`"),
+        ("events(\"sess_zz\")", "no session has an id that begins with `sess_zz`"),
+        ("commands(\"zz\")", "no session has an id that begins with `zz`"),
         ("ps(0)", "`limit` must be 1 to 1000, got 0"),
         ("ps(1001)", "`limit` must be 1 to 1000, got 1001"),
         ("quality(\"soon\")", "`since` of `quality` wants seconds, or text such as \"7d\" or \"1h30m\""),
@@ -92,5 +94,17 @@ async fn ending_asks_and_records_who_and_why() {
     let preview = asked[0].preview.as_deref().unwrap_or_default();
     assert!(preview.starts_with(&format!("manager session {id} by tester on ")), "{preview}");
     assert!(preview.ends_with(": active, 1 command"), "{preview}");
+    // Two sessions begin alike, and nothing is guessed.
+    for code in ["show(\"sess_\")", "events(\"sess_\")", "end(\"sess_\")"] {
+        let failure = shell.run(code).await.fails();
+        assert!(
+            failure.contains("`sess_` names more than one session: sess_") && failure.contains(&id),
+            "{code}: {failure}"
+        );
+    }
     other.close().await;
+    let asked = shell.asked().len();
+    let failure = shell.run(&format!("end({id:?})")).await.fails();
+    assert!(failure.contains("is ended already: there is nothing to end"), "{failure}");
+    assert_eq!(shell.asked().len(), asked, "nobody has to confirm what changes nothing");
 }

@@ -38,14 +38,22 @@ impl Worker {
     ///
     /// The attempt is a task of its own: apalis drops what it carries when its database fails, and a program must not be lost with it.
     pub(crate) async fn carry_out(self: Arc<Self>, ticket: Ticket) -> Result<(), EngineError> {
-        if self.leaving().is_cancelled() {
-            // Keeps the ticket until the queue is cut off, which puts it back.
-            std::future::pending::<()>().await;
-        }
         let (worker, run) = (Arc::clone(&self), ticket.run.clone());
-        let attempt = self.attempts.spawn(async move { worker.attempt(&ticket).await });
+        // Asked within the task: whoever drains the worker and then counts what is under way counts this one too.
+        let attempt = self.attempts.spawn(async move {
+            match worker.admits().await {
+                true => worker.attempt(&ticket).await.map(|()| true),
+                false => Ok(false),
+            }
+        });
         match attempt.await {
-            Ok(outcome) => outcome,
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => {
+                // Keeps the ticket until the queue is cut off, which puts it back.
+                self.refuse();
+                std::future::pending().await
+            }
+            Ok(Err(error)) => Err(error),
             Err(panic) => {
                 tracing::error!(%run, %panic, "an attempt lost its worker");
                 self.give_up(&run).await

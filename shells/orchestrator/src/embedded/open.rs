@@ -44,6 +44,25 @@ pub(crate) async fn open(database: &Path) -> Result<SqlitePool, EngineError> {
     Ok(pool)
 }
 
+/// Opens a file that can not be written now, for questions. WAL wants shared memory beside the file: where that can not be
+/// made, and nothing waits in a WAL, the file is read as one that does not change.
+pub(crate) async fn read(database: &Path) -> Result<SqlitePool, EngineError> {
+    let options = SqliteConnectOptions::new().filename(database).read_only(true).busy_timeout(BUSY);
+    let mut wal = database.as_os_str().to_owned();
+    wal.push("-wal");
+    let nothing_waits = fs::metadata(wal).map_or(true, |wal| wal.len() == 0);
+    match readable(options.clone()).await {
+        Err(_) if nothing_waits => readable(options.immutable(true)).await,
+        tried => tried,
+    }
+}
+
+async fn readable(options: SqliteConnectOptions) -> Result<SqlitePool, EngineError> {
+    let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(BUSY).connect_lazy_with(options);
+    sqlx::query("SELECT 1 FROM runs LIMIT 1").fetch_optional(&pool).await.doing("reading it")?;
+    Ok(pool)
+}
+
 /// Where the leases of the workers of a database lie.
 pub(crate) fn leases(database: &Path) -> PathBuf {
     beside(database, "live")

@@ -99,10 +99,9 @@ impl Store {
 
     /// The run whose id this is, or begins.
     pub(crate) async fn find(&self, given: &str) -> Result<Run, EngineError> {
-        let unknown = || EngineError::Unknown { given: given.to_owned() };
         let wanted = given.trim();
         if wanted.is_empty() || !wanted.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            return Err(unknown());
+            return Err(self.unknown(given).await);
         }
         let from = if wanted.starts_with("run_") || "run_".starts_with(wanted) {
             wanted.to_owned()
@@ -118,12 +117,29 @@ impl Store {
             .doing("looking for a run")?;
         let mut found: Vec<Run> = rows.iter().map(|row| row::run(row, Timestamp::now())).collect::<Result<_, _>>()?;
         match found.len() {
-            0 => Err(unknown()),
+            0 => Err(self.unknown(given).await),
             1 => Ok(found.remove(0)),
             _ => Err(EngineError::Ambiguous {
                 given: given.to_owned(),
                 candidates: found.into_iter().map(|run| run.id).collect(),
             }),
+        }
+    }
+
+    /// What to say of an id that no run has: people give a run's name as well, and mistype both.
+    async fn unknown(&self, given: &str) -> EngineError {
+        let latest = sqlx::query_as::<_, (String, String)>("SELECT id, name FROM runs ORDER BY id DESC LIMIT 1000");
+        // A hint only: without it the error is as true.
+        let latest = latest.fetch_all(&self.pool).await.unwrap_or_default();
+        let wanted = given.trim().to_lowercase();
+        let most = (wanted.chars().count() / 3).min(4);
+        let distance = |text: &str| strsim::damerau_levenshtein(&wanted, &text.to_lowercase());
+        let near = latest.iter().map(|(id, name)| (distance(id).min(distance(name)), id, name));
+        // Of equal ones the first, which is the latest run.
+        let nearest = near.filter(|(distance, ..)| *distance <= most).min_by_key(|(distance, ..)| *distance);
+        EngineError::Unknown {
+            given: given.to_owned(),
+            nearest: nearest.map(|(_, id, name)| format!("{id} (`{name}`)")),
         }
     }
 

@@ -13,10 +13,16 @@ use std::{
 
 use apalis::prelude::WorkerContext;
 use sqlx::SqlitePool;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{engine::EngineError, run::RunId};
+use crate::{
+    engine::{EngineError, Gate},
+    run::RunId,
+};
 
 use super::{Options, lease::Lease, queue, recovery, store::Store};
 
@@ -25,6 +31,17 @@ const SWEEP_EVERY: u32 = 8;
 
 /// How long the queue rests after it broke.
 const REST: Duration = Duration::from_secs(1);
+
+/// How often the gate is asked while it is shut.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Whether a run may be started here.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) gate: Gate,
+    /// Nothing more is started.
+    pub(crate) draining: CancellationToken,
+}
 
 /// Takes runs and sees them through.
 #[derive(Debug)]
@@ -42,11 +59,21 @@ pub(crate) struct Worker {
     nudge: mpsc::Sender<()>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
     trouble: Mutex<Option<String>>,
+    admission: Admission,
+    /// Why the gate is shut, while it is.
+    held: Mutex<Option<String>>,
+    /// A ticket came that may not be used now: the queue has to let go of it.
+    refused: Notify,
 }
 
 impl Worker {
     /// Begins to work.
-    pub(crate) async fn start(store: Store, options: Options, leases: PathBuf) -> Result<Arc<Self>, EngineError> {
+    pub(crate) async fn start(
+        store: Store,
+        options: Options,
+        leases: PathBuf,
+        admission: Admission,
+    ) -> Result<Arc<Self>, EngineError> {
         use crate::engine::error::Doing as _;
         queue::prune(store.pool()).await?;
         let lease = Lease::take(&leases).doing("taking a lease")?;
@@ -64,6 +91,9 @@ impl Worker {
             nudge,
             tasks: tokio::sync::Mutex::default(),
             trouble: Mutex::default(),
+            admission,
+            held: Mutex::default(),
+            refused: Notify::new(),
         });
         let mut tasks = worker.tasks.lock().await;
         tasks.spawn(Arc::clone(&worker).serve(nudges));
@@ -100,6 +130,33 @@ impl Worker {
     /// What keeps it from working, if anything does.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why it starts no runs for now.
+    pub(crate) fn held(&self) -> Option<String> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many attempts are not at their end here, from before they take their run.
+    pub(crate) fn under_way(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// Whether a run may be started here now.
+    pub(super) async fn admits(&self) -> bool {
+        if self.leaving.is_cancelled() || self.admission.draining.is_cancelled() {
+            return false;
+        }
+        let held = self.admission.gate.ask().await.err();
+        let admits = held.is_none();
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        // The answer may have taken a while.
+        admits && !self.leaving.is_cancelled() && !self.admission.draining.is_cancelled()
+    }
+
+    /// Has the queue let go of what it has fetched, and fetch no more before runs may be started.
+    pub(super) fn refuse(&self) {
+        self.refused.notify_one();
     }
 
     /// Says that there may be something to do.
@@ -153,6 +210,7 @@ impl Worker {
                     tokio::select! {
                         served = &mut serving => break served,
                         Some(()) = nudges.recv() => { let _ = pulse.try_send(()); }
+                        () = self.refused.notified() => break Ok(()),
                     }
                 }
             };
@@ -160,7 +218,14 @@ impl Worker {
                 self.report(Some(&error));
             }
             tokio::time::sleep(REST).await;
-            let _ = queue::release(self.pool(), self.owner()).await;
+            loop {
+                // Another shell may use what this one may not. On a full disk it fails, and is tried again.
+                let _ = queue::release(self.pool(), self.owner()).await;
+                if self.admits().await {
+                    break;
+                }
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
         }
     }
 

@@ -58,6 +58,10 @@ pub struct Failure {
     pub id: RunId,
     /// What the submitter called it.
     pub name: String,
+    /// What went wrong, in words.
+    pub error: Option<String>,
+    /// The last line it wrote to its standard error.
+    pub last_line: Option<String>,
     /// Where it stands: failed, timed out, or waiting to be tried again.
     pub status: Status,
     /// How often its program was started.
@@ -68,10 +72,6 @@ pub struct Failure {
     pub exit_code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<String>,
-    /// The last line it wrote to its standard error.
-    pub last_line: Option<String>,
-    /// What went wrong, in words.
-    pub error: Option<String>,
     /// The program.
     pub program: String,
 }
@@ -81,13 +81,13 @@ impl From<Run> for Failure {
         Self {
             id: run.id,
             name: run.name,
+            error: run.error,
+            last_line: run.last_line,
             status: run.status,
             attempts: run.attempts,
             finished: run.finished,
             exit_code: run.exit_code,
             signal: run.signal,
-            last_line: run.last_line,
-            error: run.error,
             program: run.program,
         }
     }

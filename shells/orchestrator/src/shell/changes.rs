@@ -2,9 +2,9 @@
 
 use admin_shell::{Approved, Cx, Helpers, Result, Timespan};
 
-use super::{Orchestrator, engine, ids, work_soon};
+use super::{Orchestrator, engine, ids, masked, told, work_soon};
 use crate::{
-    engine::{GoneWrong, Wanted},
+    engine::{EngineError, GoneWrong, Wanted},
     run::{Change, Run, Status, Submission},
 };
 
@@ -36,7 +36,7 @@ pub(super) fn register(helpers: &mut Helpers<Orchestrator>) {
             "How often it may be started, 1 to 100; 3 without it. With 1 it is never started again by itself.",
         )
         .example(r#"submit("greeting", "echo", ["hello"])"#)
-        .example(r#"submit("backup", "tar", ["-cf", "/dev/null", "."], #{timeout: "10m", attempts: 1})"#)
+        .example(r#"submit("backup", "tar", ["-cf", "/dev/null", "."], #{timeout: "10m"})"#)
         .run(submit);
     helpers
         .write("retry", "Queues a run again that failed, timed out or was cancelled; its attempts are counted on.")
@@ -77,19 +77,23 @@ async fn submit(
     if let Some(attempts) = attempts {
         submission = submission.attempts(attempts);
     }
-    let run = engine(&cx).submit(submission).await?;
+    let run = told(engine(&cx).submit(submission).await)?;
     work_soon(&cx);
-    Ok(run)
+    Ok(masked(&cx, run))
 }
 
 async fn retry(cx: Cx<Orchestrator>, id: String) -> Result<Run> {
-    let run = engine(&cx).retry(&id).await?;
+    let run = told(engine(&cx).retry(&id).await)?;
     work_soon(&cx);
-    Ok(run)
+    Ok(masked(&cx, run))
 }
 
 async fn what_cancel_stops(cx: Cx<Orchestrator>, id: String) -> Result<String> {
-    let run = engine(&cx).get(&id).await?;
+    let run = masked(&cx, told(engine(&cx).get(&id).await)?);
+    if run.status.is_final() {
+        // Nobody has to confirm what can not be done.
+        return told(Err(EngineError::AlreadyOver { id: run.id, status: run.status }));
+    }
     let since = match (run.status, run.duration_seconds) {
         (Status::Running, Some(seconds)) => format!(", running for {seconds:.0} s"),
         _ => String::new(),
@@ -98,9 +102,9 @@ async fn what_cancel_stops(cx: Cx<Orchestrator>, id: String) -> Result<String> {
 }
 
 async fn cancel(cx: Cx<Orchestrator>, _approved: Approved, id: String) -> Result<Run> {
-    Ok(engine(&cx).cancel(&id).await?)
+    told(engine(&cx).cancel(&id).await).map(|run| masked(&cx, run))
 }
 
 async fn sync(cx: Cx<Orchestrator>) -> Result<Vec<Change>> {
-    Ok(engine(&cx).sync().await?)
+    told(engine(&cx).sync().await)
 }

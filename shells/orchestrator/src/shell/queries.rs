@@ -3,7 +3,7 @@
 use admin_shell::{Cx, Helpers, Result};
 use jiff::Timestamp;
 
-use super::{Orchestrator, engine, ids};
+use super::{Orchestrator, engine, ids, masked, say_if_held, told};
 use crate::{
     engine::Wanted,
     run::{Active, Failure, Run},
@@ -43,34 +43,51 @@ pub(super) fn register(helpers: &mut Helpers<Orchestrator>) {
         .example("show(ps()[0])")
         .run(show);
     helpers
-        .read("logs", "What a run wrote: both outputs, each line with its own, the last 1 MiB of each.")
+        .read("logs", "What a run wrote: its last lines, each with the output it came from. The last 1 MiB of each output is kept.")
         .group(GROUP)
         .param("id", "A run, its id, or the beginning of its id.")
         .field("id")
         .values(|cx, typed| ids(cx, typed, Wanted::ALL))
+        .param("lines", "How many lines at most, counted from the end.")
+        .default(1000)
         .example("logs(ps()[0])")
+        .example("logs(ps()[0], 20)")
         .run(logs);
 }
 
 async fn ps(cx: Cx<Orchestrator>) -> Result<Vec<Run>> {
-    Ok(engine(&cx).runs(Wanted::ALL).await?)
+    let runs = told(engine(&cx).runs(Wanted::ALL).await)?;
+    say_if_held(&cx).await;
+    Ok(runs.into_iter().map(|run| masked(&cx, run)).collect())
 }
 
 async fn top(cx: Cx<Orchestrator>) -> Result<Vec<Active>> {
-    let runs = engine(&cx).runs(Wanted::ACTIVE).await?;
+    let runs = told(engine(&cx).runs(Wanted::ACTIVE).await)?;
+    say_if_held(&cx).await;
     let now = Timestamp::now();
-    Ok(runs.into_iter().filter_map(|run| Active::of(run, now)).collect())
+    Ok(runs.into_iter().filter_map(|run| Active::of(masked(&cx, run), now)).collect())
 }
 
 async fn errors(cx: Cx<Orchestrator>, limit: u32) -> Result<Vec<Failure>> {
-    let runs = engine(&cx).runs(Wanted::failures(limit)).await?;
-    Ok(runs.into_iter().map(Failure::from).collect())
+    let runs = told(engine(&cx).runs(Wanted::failures(limit)).await)?;
+    Ok(runs.into_iter().map(|run| Failure::from(masked(&cx, run))).collect())
 }
 
 async fn show(cx: Cx<Orchestrator>, id: String) -> Result<Run> {
-    Ok(engine(&cx).get(&id).await?)
+    told(engine(&cx).get(&id).await).map(|run| masked(&cx, run))
 }
 
-async fn logs(cx: Cx<Orchestrator>, id: String) -> Result<String> {
-    Ok(engine(&cx).logs(&id).await?)
+async fn logs(cx: Cx<Orchestrator>, id: String, lines: u32) -> Result<String> {
+    told(engine(&cx).logs(&id).await).map(|text| tail(text, lines))
+}
+
+/// The last lines of a text, and a line in front that says how many are missing.
+fn tail(text: String, lines: u32) -> String {
+    let all = text.lines().count();
+    let dropped = all.saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX));
+    if dropped == 0 {
+        return text;
+    }
+    let rest: String = text.split_inclusive('\n').skip(dropped).collect();
+    format!("--- {dropped} earlier lines are not shown; logs(id, {all}) shows them ---\n{rest}")
 }

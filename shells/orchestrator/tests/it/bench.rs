@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use orchestrator::{Embedded, Engine, Options, Run, Status, Submission, embedded::Waits};
+use orchestrator::{Embedded, Engine, Options, Run, Status, Submission, embedded::Waits, engine::Gate};
 use tempfile::TempDir;
 
 /// Whatever takes longer than this does not work.
@@ -13,12 +13,21 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A directory for the database and for what programs write.
 pub(crate) struct Bench {
-    directory: TempDir,
+    directory: PathBuf,
+    /// Where the database lies in it.
+    database: &'static str,
+    _own: Option<TempDir>,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        let own = tempfile::tempdir().unwrap();
+        Self { directory: own.path().to_owned(), database: "data/orchestrator.db", _own: Some(own) }
+    }
+
+    /// A bench in a directory of somebody else's, whose database lies right in it.
+    pub(crate) fn at(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), database: "orchestrator.db", _own: None }
     }
 
     /// An engine on this bench's database that does not work yet.
@@ -29,16 +38,16 @@ impl Bench {
     /// An engine that works.
     pub(crate) fn working(&self) -> Embedded {
         let engine = self.engine();
-        engine.start(Duration::ZERO);
+        engine.start(Duration::ZERO, Gate::open());
         engine
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.directory.path().join("data").join("orchestrator.db")
+        self.directory.join(self.database)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.join(name)
     }
 
     /// The lines of a file that programs write to; none while it is not there.
@@ -48,7 +57,7 @@ impl Bench {
 
     /// A run of a shell script that works in this bench's directory.
     pub(crate) fn script(&self, name: &str, script: &str) -> Submission {
-        Submission::new(name, "/bin/sh").args(["-c", script]).cwd(self.directory.path())
+        Submission::new(name, "/bin/sh").args(["-c", script]).cwd(&self.directory)
     }
 }
 

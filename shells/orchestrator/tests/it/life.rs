@@ -2,7 +2,10 @@
 
 use std::{os::unix::fs::PermissionsExt, time::Duration};
 
-use orchestrator::{Embedded, Engine, EngineError, State, Status, Submission, engine::Wanted};
+use orchestrator::{
+    Embedded, Engine, EngineError, State, Status, Submission,
+    engine::{Gate, Wanted},
+};
 
 use crate::bench::{Bench, reaches, until};
 
@@ -170,7 +173,7 @@ async fn its_files_are_private_and_nothing_is_made_before_it_is_needed() {
     let engine = bench.engine();
     assert_eq!(engine.state(), State::Idle);
     assert!(!bench.database().exists());
-    engine.start(Duration::ZERO);
+    engine.start(Duration::ZERO, Gate::open());
     engine.submit(bench.script("x", "true")).await.unwrap();
     until("the worker works", async || matches!(engine.state(), State::Working { .. }).then_some(())).await;
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

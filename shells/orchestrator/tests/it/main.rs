@@ -9,3 +9,4 @@ mod recovery;
 mod shared;
 mod shell;
 mod stopping;
+mod trouble;

@@ -6,7 +6,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use orchestrator::{Embedded, Engine, Status};
+use orchestrator::{Embedded, Engine, Status, engine::Gate};
 
 use crate::bench::{Bench, engine_on, left_of, reaches, until};
 
@@ -29,7 +29,7 @@ fn shell(bench: &Bench) -> tokio::process::Child {
 #[ignore = "the other process of the tests here"]
 async fn worker_process() {
     if let Some(database) = std::env::var_os(DATABASE) {
-        engine_on(Path::new(&database)).start(Duration::ZERO);
+        engine_on(Path::new(&database)).start(Duration::ZERO, Gate::open());
         std::future::pending::<()>().await;
     }
 }

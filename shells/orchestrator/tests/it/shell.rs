@@ -45,9 +45,11 @@ async fn value(session: &Session, code: &str) -> Value {
     outcome.value
 }
 
+/// What is said, and what to do next.
 async fn failure(session: &Session, code: &str) -> String {
     let outcome = session.execute(code, Yes::default()).await.unwrap();
-    outcome.failure.unwrap_or_else(|| panic!("{code} answered {}", outcome.value)).message
+    let failure = outcome.failure.unwrap_or_else(|| panic!("{code} answered {}", outcome.value));
+    format!("{} | {}", failure.message, failure.hint.unwrap_or_default())
 }
 
 async fn run(session: &Session, code: &str) -> Run {
@@ -151,15 +153,70 @@ async fn mistakes_are_explained() {
     comes_to(&session, &done, Status::Succeeded).await;
     let id = done.id.as_str();
     for (code, expected) in [
-        (r#"submit("", "true")"#.to_owned(), "`name` must have 1 to 255 characters"),
+        (r#"submit("", "true")"#.to_owned(), "`name` must have 1 to 255 characters, not all blank | help(\"submit\")"),
         (r#"submit("x", "")"#.to_owned(), "`program` must name a program"),
-        (r#"submit("x", "true", #{attempts: 0})"#.to_owned(), "`attempts` must be 1 to 100"),
-        (r#"show("nothing")"#.to_owned(), "there is no run `nothing`; `ps()` lists all runs"),
-        (format!(r#"cancel("{id}")"#), "is succeeded already: there is nothing to cancel"),
-        (format!(r#"retry("{id}")"#), "is succeeded: submit it again to have it run once more"),
+        (r#"submit("x", "true", #{attempts: 0})"#.to_owned(), "`attempts` must be 1 to 100 | "),
+        (
+            r#"submit("x", "true", #{timeout: "0s"})"#.to_owned(),
+            "`timeout` must be between a millisecond and a year | ",
+        ),
+        (r#"submit("x", "true", #{tries: 3})"#.to_owned(), "tries"),
+        (r#"show("nothing")"#.to_owned(), "there is no run `nothing` | ps() lists all runs"),
+        (r#"show("dune")"#.to_owned(), &format!("there is no run `dune` | did you mean {id} (`done`)?")),
+        (r#"logs("done")"#.to_owned(), &format!("there is no run `done` | did you mean {id} (`done`)?")),
+        (format!(r#"cancel("{id}")"#), &format!("run {id} is succeeded already: there is nothing to cancel | show(")),
+        (format!(r#"retry("{id}")"#), "is succeeded, which is nothing to try again | submit it again"),
     ] {
         let message = failure(&session, &code).await;
         assert!(message.contains(expected), "{code}: {message}");
+    }
+    let console = Yes::default();
+    session.execute(&format!(r#"cancel("{id}")"#), console.clone()).await.unwrap();
+    assert!(console.0.lock().unwrap().is_empty(), "nobody has to confirm what can not be done");
+    session.close(admin_shell::EndReason::Exit).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_output_is_shown_from_its_end() {
+    let bench = Bench::new();
+    let session = session(&bench).await;
+    let many = run(&session, r#"submit("many", "seq", ["3000"])"#).await;
+    comes_to(&session, &many, Status::Succeeded).await;
+    let shown = value(&session, "logs(ps()[0])").await;
+    let shown = shown.as_str().unwrap();
+    assert!(shown.starts_with("--- 2001 earlier lines are not shown; logs(id, 3001) shows them ---\nstdout | 2001\n"));
+    assert!(shown.ends_with("stdout | 3000\n"));
+    let last = value(&session, "logs(ps()[0], 1)").await;
+    assert_eq!(last, "--- 3000 earlier lines are not shown; logs(id, 3001) shows them ---\nstdout | 3000\n");
+    assert!(value(&session, "logs(ps()[0], 3001)").await.as_str().unwrap().starts_with("--- attempt 1 ---\n"));
+    session.close(admin_shell::EndReason::Exit).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_narrow_terminal_shows_what_went_wrong_and_whole_times() {
+    let bench = Bench::new();
+    let session = session(&bench).await;
+    let bad = run(&session, r#"submit("bad", "sh", ["-c", "echo why >&2; exit 7"], #{attempts: 1})"#).await;
+    let bad = comes_to(&session, &bad, Status::Failed).await;
+    let width = admin_shell::Width::Columns(80);
+    let errors = admin_shell::render::render(&value(&session, "errors()").await, width);
+    assert!(errors.contains("exited with") && errors.contains("why"), "{errors}");
+    let runs = admin_shell::render::render(&value(&session, "ps()").await, width);
+    let created = bad.created.to_string();
+    assert!(runs.contains(&format!(" {}Z", &created[.."2026-11-20T14:01:10".len()])), "{runs}");
+    session.close(admin_shell::EndReason::Exit).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secrets_in_arguments_are_not_shown() {
+    let bench = Bench::new();
+    let session = session(&bench).await;
+    let code = r#"submit("dump", "echo", ["--user", "ada", "--password", "hunter2-is-long", "postgres://ada:s3cr3t-pass@db/x"], #{attempts: 1})"#;
+    let submitted = value(&session, code).await;
+    let shown = [submitted, value(&session, "ps()").await, value(&session, "show(ps()[0])").await];
+    for shown in shown.map(|value| value.to_string()) {
+        assert!(!shown.contains("hunter2") && !shown.contains("s3cr3t"), "{shown}");
+        assert!(shown.contains("ada") && shown.contains("--password"), "{shown}");
     }
     session.close(admin_shell::EndReason::Exit).await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orchestrator::{Engine, Run, Status, embedded::Waits};
+use orchestrator::{Engine, Run, Status, embedded::Waits, engine::Gate};
 
 use crate::bench::{Bench, left_of, reaches, until};
 
@@ -89,7 +89,7 @@ async fn a_run_that_waits_is_cancelled_without_ever_running() {
     let run = engine.submit(bench.script("never", "touch ran")).await.unwrap();
     let run = engine.cancel(run.id.as_str()).await.unwrap();
     assert_eq!((run.status, run.attempts), (Status::Cancelled, 0));
-    engine.start(Duration::ZERO);
+    engine.start(Duration::ZERO, Gate::open());
     let after = engine.submit(bench.script("after", "true")).await.unwrap();
     reaches(&engine, &after, Status::Succeeded).await;
     assert!(!bench.path("ran").exists());
@@ -103,7 +103,7 @@ async fn a_run_between_attempts_is_cancelled_for_good() {
     let options =
         orchestrator::Options { waits: Waits { first: long, ceiling: long }, ..orchestrator::Options::default() };
     let engine = orchestrator::Embedded::new(bench.database(), options);
-    engine.start(Duration::ZERO);
+    engine.start(Duration::ZERO, Gate::open());
     let run = engine.submit(bench.script("later", "exit 1")).await.unwrap();
     let waiting = reaches(&engine, &run, Status::Retrying).await;
     assert!(waiting.next_attempt.unwrap() > waiting.finished.unwrap());

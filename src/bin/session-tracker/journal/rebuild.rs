@@ -1,6 +1,9 @@
 //! `journal rebuild`: makes the lists and counts anew from the events, and says what differed.
 
-use admin_shell::journal::Journal;
+use admin_shell::{
+    journal::{Journal, Rebuilt},
+    render::visible,
+};
 use clap::Args;
 
 use super::writable;
@@ -15,11 +18,20 @@ pub(super) struct Rebuild {
 pub(super) async fn run(rebuild: Rebuild, source: &Source) -> Result<(), Stop> {
     let place = writable(source).await?;
     let rebuilt = place.journal.rebuild().await?;
-    answer::one(&rebuild.output, &rebuilt, |_| {
-        let (sessions, corrected) = (counted(rebuilt.sessions, "session"), &rebuilt.corrected);
-        match corrected.len() {
-            0 => format!("Rebuilt {}; nothing differed.", sessions),
-            count => format!("Rebuilt {}; {count} differed:\n  {}", sessions, corrected.join("\n  ")),
-        }
-    })
+    answer::one(&rebuild.output, &rebuilt, |_| in_words(&rebuilt))
+}
+
+fn in_words(rebuilt: &Rebuilt) -> String {
+    let sessions = counted(rebuilt.sessions, "session");
+    if rebuilt.differences.is_empty() {
+        return format!("Rebuilt {sessions}; nothing differed.");
+    }
+    let count = counted(rebuilt.differences.len() as u64, "row");
+    let mut lines = vec![format!("Rebuilt {sessions}; {count} not what the events give, now made anew:")];
+    lines.extend(rebuilt.differences.iter().map(|difference| {
+        let stream = difference.stream.as_deref().filter(|stream| *stream != difference.key);
+        let stream = stream.map(|stream| format!(" of {stream}")).unwrap_or_default();
+        format!("  {}: {}{stream}", difference.table, difference.key)
+    }));
+    visible(&lines.join("\n"))
 }

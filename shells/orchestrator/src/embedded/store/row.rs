@@ -20,7 +20,7 @@ pub(super) async fn one(connection: &mut SqliteConnection, id: &RunId) -> Result
         .fetch_optional(connection)
         .await
         .doing(READING)?;
-    let row = row.ok_or_else(|| EngineError::Unknown { given: id.to_string() })?;
+    let row = row.ok_or_else(|| EngineError::Unknown { given: id.to_string(), nearest: None })?;
     run(&row, Timestamp::now())
 }
 

@@ -1,0 +1,110 @@
+//! What the second pass can not see from a stream: rows that belong to none, observations, sums, the text index, and what
+//! was kept aside.
+
+use std::collections::BTreeMap;
+
+use super::{
+    super::{
+        differences::{self, Observations},
+        rollups,
+        rows::{hash, uuid},
+        script::Script,
+        text_check,
+    },
+    Check, POSITIONS,
+};
+use crate::{
+    event::Event,
+    journal::{Difference, JournalError, cells::Cells, projection::Totals},
+};
+
+impl Check<'_> {
+    /// Everything of the projection that is not one stream's.
+    pub(super) async fn projection(&mut self, sums: &BTreeMap<(i64, String), Totals>) -> Result<(), JournalError> {
+        let nobodys = differences::of_nobody(self.connection).await?;
+        self.differ(nobodys);
+        self.observations().await?;
+        let kept = rollups::kept(self.connection).await?;
+        self.differ(differences::of_sums(sums, &kept));
+        self.bases().await?;
+        let only_read = matches!(self.journal.0.readers, super::super::Readers::Pool(_));
+        let found = text_check::differences(self.connection, only_read).await?;
+        self.differ(found);
+        Ok(())
+    }
+
+    /// Says what differs, each as a fault.
+    pub(super) fn differ(&mut self, differences: Vec<Difference>) {
+        for difference in differences {
+            let Difference { table, key, stream, position } = difference;
+            let message = match table.as_str() {
+                "rollups" => format!("the sums of {key} are not those of its sessions"),
+                "command_text" => format!("the text index does not hold the command that was recorded: {key}"),
+                "streams" => format!("the counters of {key} in the table `streams` are not what its events give"),
+                "commands" | "observations" => format!("the table `{table}` differs from the events at {key}"),
+                _ => format!("the row of {key} in the table `{table}` is not what its events give"),
+            };
+            let position = position.and_then(|position| i64::try_from(position).ok());
+            self.fault("projection", stream.as_deref(), None, position, message);
+        }
+    }
+
+    async fn observations(&mut self) -> Result<(), JournalError> {
+        let mut given = Observations::new();
+        for (about, said) in &self.said {
+            given.extend(said.iter().map(|said| (said.position, (about.clone(), said.what.clone(), said.time_us))));
+        }
+        let mut script = Script::default();
+        script.add("SELECT position, about, what, time_us FROM observations ORDER BY position");
+        let stored = differences::observations(&[self.rows(script).await?])?;
+        self.differ(differences::of_observations(&given, &stored));
+        Ok(())
+    }
+
+    /// The sums that pruned sessions have left stand for as many sessions as were pruned.
+    async fn bases(&mut self) -> Result<(), JournalError> {
+        let pruned = self.number("SELECT count(*) FROM streams WHERE pruned <> 0 AND name >= 'sess_'").await?;
+        let base = rollups::base(self.connection).await?;
+        let summed: i64 = base.values().map(|totals| totals.sessions).sum();
+        if summed != pruned {
+            let message =
+                format!("the table `rollups_base` has the sums of {summed} pruned sessions, and {pruned} were pruned");
+            self.fault("projection", None, None, None, message);
+        }
+        Ok(())
+    }
+
+    /// Events that were kept aside: each is what its row says.
+    pub(super) async fn conflicts(&mut self) -> Result<(), JournalError> {
+        let mut last: Vec<u8> = Vec::new();
+        loop {
+            let mut script = Script::default();
+            script
+                .add("SELECT hash, event_id, stream, seq, text FROM conflicts WHERE hash > ? ORDER BY hash LIMIT ?")
+                .bind(last.as_slice())
+                .bind(POSITIONS);
+            let rows = self.rows(script).await?;
+            for row in &rows {
+                last = row.cell::<&[u8]>(0)?.to_vec();
+                let (stream, seq): (&str, i64) = (row.cell(2)?, row.cell(3)?);
+                let why = match Event::parse(row.cell(4)?) {
+                    Err(error) => error.to_string(),
+                    Ok(event)
+                        if event.hash() == hash(row, 0)?
+                            && event.event_id() == uuid(row, 1)?
+                            && event.stream().as_str() == stream
+                            && i64::try_from(event.seq()) == Ok(seq) =>
+                    {
+                        continue;
+                    }
+                    Ok(_) => "its text and its row differ".to_owned(),
+                };
+                let message = format!("what was kept aside for seq {seq} of {stream} was edited: {why}");
+                self.fault("conflict", Some(stream), Some(seq), None, message);
+            }
+            if rows.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
