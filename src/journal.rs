@@ -17,10 +17,12 @@ use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
 mod cells;
 mod chain;
+mod differences;
 mod error;
 mod filter;
 mod judge;
 mod loaded;
+mod pages;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod projection;
@@ -29,10 +31,12 @@ mod read;
 mod record;
 mod replay;
 mod report;
+mod rollups;
 mod sealing;
 mod shown;
 mod source;
 mod sqlite;
+mod verify;
 
 pub use error::JournalError;
 pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};

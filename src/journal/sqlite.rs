@@ -11,15 +11,12 @@
 mod append;
 mod archive;
 mod column;
-mod differences;
 mod error;
 mod migrate;
 mod open;
 mod pace;
-mod pages;
 mod prune;
 mod rebuild;
-mod rollups;
 mod rows;
 mod script;
 mod scrub;
@@ -31,7 +28,6 @@ mod text;
 mod text_check;
 mod transaction;
 mod upkeep;
-mod verify;
 mod writer;
 
 use std::sync::Arc;
@@ -43,7 +39,7 @@ use uuid::Uuid;
 use self::{site::Site, writer::Writer};
 use super::{
     CommandFilter, CommandRecord, Entry, Filter, Found, Journal, JournalError, JournalStatus, Page, Prune, Pruned,
-    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, query, read, shown as record,
+    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, differences, pages, query, read, shown as record,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -160,7 +156,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError> {
-        verify::verify(self, only).await
+        self.check(only).await
     }
 
     async fn status(&self) -> Result<JournalStatus, JournalError> {

@@ -13,7 +13,7 @@ use sqlx::{
 use super::{PostgresJournal, error::is_passing, text};
 use crate::journal::{
     JournalError,
-    source::{Source, Statement, Value, WithText},
+    source::{Search, Source, Statement, Value, WithText},
 };
 
 /// How long a reader waits before it asks again.
@@ -46,7 +46,9 @@ impl Source for &PostgresJournal {
             }
         }
     }
+}
 
+impl Search for &PostgresJournal {
     async fn find_text(&mut self, text: &str, few: i64) -> Result<WithText, JournalError> {
         text::find(self, text, few).await
     }

@@ -14,6 +14,7 @@ use super::{
     pages::{StreamPage, StreamRow},
     rows,
     script::Script,
+    source::On,
     transaction::Transaction,
 };
 use crate::journal::{
@@ -89,9 +90,13 @@ async fn streams(
 }
 
 impl Transaction<'_> {
+    fn on(&mut self) -> On<'_> {
+        On { connection: self.connection, path: self.path, only_read: false }
+    }
+
     /// Reads some streams, as they are in this transaction.
     pub(super) async fn page(&mut self, from: i64, to: i64) -> Result<StreamPage, JournalError> {
-        StreamPage::read(self.connection, self.path, from, to).await
+        StreamPage::read(&mut self.on(), from, to).await
     }
 
     /// What was said about a session.
@@ -158,7 +163,8 @@ async fn observations(journal: &SqliteJournal, differences: &mut Vec<Difference>
             };
             script.add("SELECT position, about, what, time_us FROM observations WHERE position > ? AND position <= ?");
             script.bind(last).bind(upto);
-            let stored = differences::observations(&transaction.read(script).await?)?;
+            let stored = transaction.read(script).await?;
+            let stored = differences::observations(stored.first().map_or(&[][..], Vec::as_slice))?;
             let mut given = Observations::new();
             for row in found {
                 let (position, time_us): (i64, i64) = (row.cell(0)?, row.cell(3)?);
@@ -191,10 +197,7 @@ async fn observations(journal: &SqliteJournal, differences: &mut Vec<Difference>
 
 /// Removes rows that belong to no event.
 async fn leftovers(journal: &SqliteJournal, differences: &mut Vec<Difference>) -> Result<(), JournalError> {
-    let found = {
-        let mut reader = journal.reader().await?;
-        differences::of_nobody(reader.connection()).await?
-    };
+    let found = differences::of_nobody(&mut &*journal).await?;
     for rows in found.chunks(usize::try_from(ROWS).unwrap_or(1)) {
         let mut held = journal.writer()?.hold().await?;
         let turn = Turn::begin();

@@ -5,22 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
-
 use super::{
+    Difference, JournalError,
+    cells::Cells,
     pages::{StreamPage, StreamRow},
-    record::timestamp,
-    script::Script,
+    projection::{Counters, Totals},
+    replay::{Command, Drawn},
+    shown::timestamp,
+    source::{Source, Statement},
 };
-use crate::{
-    event::{Event, Observation, SessionId},
-    journal::{
-        Difference, JournalError,
-        cells::Cells,
-        projection::{Counters, Totals},
-        replay::{Command, Drawn},
-    },
-};
+use crate::event::{Event, Observation, SessionId};
 
 /// Sums by day and component.
 type Sums = BTreeMap<(i64, String), Totals>;
@@ -82,24 +76,17 @@ pub(super) fn of_stream(page: &StreamPage, stream: &StreamRow, drawn: Option<&Dr
 }
 
 /// Rows of sessions and commands that belong to no event.
-pub(super) async fn of_nobody(connection: &mut SqliteConnection) -> Result<Vec<Difference>, JournalError> {
-    let mut script = Script::default();
-    script.add(
-        "SELECT p.session_id FROM sessions p LEFT JOIN streams s ON s.id = p.stream \
-         WHERE s.id IS NULL OR s.pruned <> 0 OR s.name < 'sess_' OR s.name >= 'sess`'",
-    );
-    script.add(
-        "SELECT c.position FROM commands c LEFT JOIN events e ON e.position = c.position \
+pub(super) async fn of_nobody<S: Source>(source: &mut S) -> Result<Vec<Difference>, JournalError> {
+    let sessions = "SELECT p.session_id FROM sessions p LEFT JOIN streams s ON s.id = p.stream \
+         WHERE s.id IS NULL OR s.pruned <> 0 OR s.name < 'sess_' OR s.name >= 'sess`'";
+    let commands = "SELECT c.position FROM commands c LEFT JOIN events e ON e.position = c.position \
          LEFT JOIN streams s ON s.id = e.stream \
-         WHERE s.id IS NULL OR s.pruned <> 0 OR e.type <> 'command_start' ORDER BY c.position",
-    );
-    let answers = script.run(connection).await.map_err(|stopped| JournalError::Database(stopped.error.to_string()))?;
-    let [sessions, commands] = answers.as_slice() else { return Ok(Vec::new()) };
+         WHERE s.id IS NULL OR s.pruned <> 0 OR e.type <> 'command_start' ORDER BY c.position";
     let mut differences = Vec::new();
-    for row in sessions {
+    for row in source.rows(Statement::new(sessions)).await? {
         differences.push(of_session("sessions", row.cell(0)?));
     }
-    for row in commands {
+    for row in source.rows(Statement::new(commands)).await? {
         differences.push(at_position("commands", row.cell(0)?, None));
     }
     Ok(differences)
@@ -120,9 +107,8 @@ pub(super) fn heard(text: Option<&str>, residue: Option<&str>) -> Option<(String
 }
 
 /// Reads rows of `observations`: position, about, what, time_us.
-pub(super) fn observations(answers: &[Vec<SqliteRow>]) -> Result<Observations, JournalError> {
-    let read = |row: &SqliteRow| Ok((row.cell(0)?, (row.cell(1)?, row.cell(2)?, row.cell(3)?)));
-    answers.iter().flatten().map(read).collect()
+pub(super) fn observations<R: Cells>(rows: &[R]) -> Result<Observations, JournalError> {
+    rows.iter().map(|row| Ok((row.cell(0)?, (row.cell(1)?, row.cell(2)?, row.cell(3)?)))).collect()
 }
 
 /// Where the rows of observations are not what the events give.
