@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
+mod archive;
 mod cells;
 mod chain;
 mod differences;
@@ -26,11 +27,13 @@ mod pages;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod projection;
+mod prunings;
 mod query;
 mod read;
 mod record;
 mod replay;
 mod report;
+mod retention;
 mod rollups;
 mod sealing;
 mod shown;
@@ -43,7 +46,7 @@ pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresJournal;
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
-pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, Rebuilt, Report};
+pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, PrunedSession, Pruning, Rebuilt, Report};
 pub use sqlite::SqliteJournal;
 
 /// A stream as its writer knows it.
@@ -94,6 +97,16 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Removes the bodies of whole ended sessions and folds what no longer needs to stand alone.
     async fn prune(&self, plan: &Prune) -> Result<Pruned, JournalError>;
+
+    /// What pruning would remove now; `None` when that can not be said beforehand.
+    async fn prunable(&self, _before: Timestamp) -> Result<Option<Pruned>, JournalError> {
+        Ok(None)
+    }
+
+    /// The pruned session that an id, or an unambiguous prefix of one, names.
+    async fn find_pruned(&self, _id_or_prefix: &str) -> Result<Option<PrunedSession>, JournalError> {
+        Ok(None)
+    }
 
     /// Removes one leaked body; `observation` says why, in the same transaction.
     async fn scrub(&self, event_id: Uuid, observation: &Draft) -> Result<(), JournalError>;

@@ -292,8 +292,8 @@ impl Recorder {
         if let Some(missed) = &state.missed {
             let body = Gap {
                 count: missed.count,
-                from: missed.from.to_string(),
-                to: missed.to.to_string(),
+                from: format!("{:.6}", missed.from),
+                to: format!("{:.6}", missed.to),
                 reason: missed.reason.clone(),
             };
             gap = Some(drafts.len());

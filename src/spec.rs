@@ -150,11 +150,17 @@ impl Registry {
     }
 }
 
-/// The candidate nearest to a word that may be mistyped; `None` when none is near.
+/// The candidate nearest to a word that may be mistyped; `None` when none is near. One letter in three may be wrong; of
+/// words so short that this says little, the first letter must be right.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= (word.chars().count().max(candidate.chars().count()) / 3).max(1))
+        .filter(|(distance, candidate)| {
+            let shorter = word.chars().count().min(candidate.chars().count());
+            let is_short = shorter <= 3;
+            let begins_alike = word.chars().next() == candidate.chars().next();
+            *distance <= (shorter / 3).max(1) && *distance < shorter && (begins_alike || !is_short)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -23,6 +23,10 @@ pub struct Report {
     pub position: u64,
     /// The link at that position.
     pub link: Option<String>,
+    /// What pruning removed, each time with who did it and why; oldest first.
+    pub prunings: Vec<Pruning>,
+    /// What wants attention and is no fault, in sentences.
+    pub warnings: Vec<String>,
     /// What this check can not know, in sentences.
     pub unknowable: Vec<String>,
 }
@@ -72,6 +76,8 @@ pub struct JournalStatus {
     pub events: u64,
     /// Events whose body was pruned.
     pub pruned: u64,
+    /// Sessions whose events were pruned, ever.
+    pub pruned_sessions: u64,
     /// Sessions known.
     pub sessions: u64,
     /// Sessions open.
@@ -95,6 +101,37 @@ pub struct Prune {
     pub archive: Option<PathBuf>,
     /// Who asked for it, for the observation.
     pub by: String,
+    /// Why, for the observation: 1 to 500 characters without secrets.
+    pub why: String,
+}
+
+/// One time that sessions were pruned. Said by an observation, and carried on by those after it, so that it is known for
+/// ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pruning {
+    /// When.
+    pub at: Timestamp,
+    /// Who asked for it.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// How many sessions it was to remove.
+    pub sessions: u64,
+    /// Whether what was removed was written to an archive first.
+    pub archived: bool,
+}
+
+/// A session that was pruned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PrunedSession {
+    /// Its id.
+    pub session_id: String,
+    /// Its component.
+    pub component_name: String,
+    /// When it was pruned.
+    pub at: Timestamp,
+    /// The pruning that removed it; none when that was so long ago that only its date is kept.
+    pub pruning: Option<Pruning>,
 }
 
 /// What was pruned.

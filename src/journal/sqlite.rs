@@ -33,13 +33,15 @@ mod writer;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use uuid::Uuid;
 
 use self::{site::Site, writer::Writer};
 use super::{
     CommandFilter, CommandRecord, Entry, Filter, Found, Journal, JournalError, JournalStatus, Page, Prune, Pruned,
-    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, differences, pages, query, read, shown as record,
+    PrunedSession, Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, differences, pages, prunings,
+    query, read, retention, shown as record,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -165,6 +167,14 @@ impl Journal for SqliteJournal {
 
     async fn prune(&self, plan: &Prune) -> Result<Pruned, JournalError> {
         prune::prune(self, plan).await
+    }
+
+    async fn prunable(&self, before: Timestamp) -> Result<Option<Pruned>, JournalError> {
+        retention::prunable(&mut &*self, before).await.map(Some)
+    }
+
+    async fn find_pruned(&self, id_or_prefix: &str) -> Result<Option<PrunedSession>, JournalError> {
+        prunings::find(&mut &*self, self.id(), id_or_prefix).await
     }
 
     async fn scrub(&self, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {

@@ -61,6 +61,8 @@ fn empty() -> Report {
         pruned: 0,
         faults: Vec::new(),
         anchors: Vec::new(),
+        prunings: Vec::new(),
+        warnings: Vec::new(),
         position: 0,
         link: None,
         unknowable: Vec::new(),
@@ -93,6 +95,7 @@ impl<S: Source> Check<'_, S> {
             None => {
                 self.positions(&own).await?;
                 self.conflicts().await?;
+                self.prunings().await?;
                 self.streams(&own).await?;
             }
         }

@@ -2,10 +2,10 @@
 
 use admin_shell::{
     event::{SessionId, StreamId},
-    journal::{Found, Journal, SessionRecord, SqliteJournal},
+    journal::{Found, Journal, PrunedSession, SessionRecord, SqliteJournal},
 };
 
-use crate::exit::Stop;
+use crate::{clock, exit::Stop};
 
 /// The session that an id or the beginning of one names.
 pub(crate) async fn session(journal: &SqliteJournal, typed: &str) -> Result<SessionRecord, Stop> {
@@ -24,10 +24,27 @@ pub(crate) async fn session(journal: &SqliteJournal, typed: &str) -> Result<Sess
                 list.concat()
             )))
         }
-        Found::None => Err(Stop::NotFound(format!(
-            "no session has an id that begins with `{typed}`: `session-tracker list` shows those that there are"
-        ))),
+        Found::None => Err(Stop::NotFound(match journal.find_pruned(&prefix).await? {
+            Some(pruned) => gone(&pruned),
+            None => format!(
+                "no session has an id that begins with `{typed}`: `session-tracker list` shows those that there are"
+            ),
+        })),
     }
+}
+
+/// What is known of a session that was pruned.
+fn gone(pruned: &PrunedSession) -> String {
+    let mut said =
+        format!("{} ({}) was pruned on {}", pruned.session_id, pruned.component_name, clock::full(pruned.at));
+    if let Some(pruning) = &pruned.pruning {
+        said.push_str(&format!(" by {}: {}", pruning.by, pruning.why));
+    }
+    said.push_str("; its events are gone from this journal, its counts stay in the totals");
+    if pruned.pruning.as_ref().is_some_and(|pruning| pruning.archived) {
+        said.push_str("; they were written to an archive, which --database reads");
+    }
+    said
 }
 
 /// The stream that an id names: a session's, or a journal's own, of which ours may be shortened too.

@@ -1,14 +1,17 @@
 //! `show`: one session, every field of it; for people also its commands and what others said about it.
 
+mod changes;
+
 use admin_shell::{
     Width,
     event::Observation,
     journal::{CommandFilter, CommandRecord, Journal, SessionRecord, SqliteJournal},
-    render::{render, table},
+    render::{render, table, visible},
 };
 use clap::Args;
 use serde_json::{Value, json};
 
+use self::changes::Change;
 use crate::{
     answer,
     cli::Source,
@@ -52,7 +55,9 @@ fn readable(record: &SessionRecord) -> Value {
     {
         fields[name] = json!(at.map(clock::full));
     }
-    let seconds = record.duration_seconds.map(|seconds| format!("{} ({seconds} s)", clock::length(seconds)));
+    let seconds = record
+        .duration_seconds
+        .map(|seconds| format!("{} ({} s)", clock::length(seconds), (seconds * 100.0).round() / 100.0));
     fields["duration_seconds"] = json!(seconds);
     fields["quality_score"] = json!(record.quality_score.map(|score| format!("{score:.0} of 100")));
     fields
@@ -61,6 +66,7 @@ fn readable(record: &SessionRecord) -> Value {
 /// What the record only counts.
 struct More {
     commands: Vec<CommandRecord>,
+    changes: Vec<Change>,
     observations: Vec<Observation>,
 }
 
@@ -70,8 +76,9 @@ impl More {
             CommandFilter { session: Some(record.session_id.clone()), limit: COMMANDS, ..CommandFilter::default() };
         let mut commands = journal.commands(&filter).await?;
         commands.reverse();
+        let changes = changes::of(journal, &record.session_id).await?;
         let observations = journal.observations(&record.session_id).await?;
-        Ok(Self { commands, observations: observations.iter().filter_map(|event| event.decode()).collect() })
+        Ok(Self { commands, changes, observations: observations.iter().filter_map(|event| event.decode()).collect() })
     }
 
     fn parts(self, record: &SessionRecord, width: Width) -> Vec<String> {
@@ -87,6 +94,13 @@ impl More {
             text.push_str(&table(&["#", "time", "status", "took", "input", "error"], &rows, width));
             parts.push(text);
         }
+        let failed: Vec<String> = self.commands.iter().filter_map(failure).collect();
+        if !failed.is_empty() {
+            parts.push(visible(&format!("Failed\n{}", failed.join("\n"))));
+        }
+        if !self.changes.is_empty() {
+            parts.push(changes::table(&self.changes, width));
+        }
         if !self.observations.is_empty() {
             let rows: Vec<Vec<Value>> =
                 self.observations.iter().map(|said| vec![json!(said.what), json!(said.by), json!(said.why)]).collect();
@@ -94,6 +108,13 @@ impl More {
         }
         parts
     }
+}
+
+/// A command that failed and its error, whole: the table above has room for a part of it.
+fn failure(command: &CommandRecord) -> Option<String> {
+    let error = command.error.as_ref()?;
+    let lines: Vec<String> = error.lines().map(|line| format!("    {line}")).collect();
+    Some(format!("  #{} {}\n{}", command.command, command.status, lines.join("\n")))
 }
 
 fn row(command: &CommandRecord) -> Vec<Value> {

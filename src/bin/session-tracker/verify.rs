@@ -1,6 +1,6 @@
 //! `verify`: checks that what is stored is what was recorded, and says what such a check can not know.
 
-use admin_shell::journal::{Anchor, Fault, Journal, Report};
+use admin_shell::journal::{Anchor, Fault, Journal, Pruning, Report};
 use clap::Args;
 
 use crate::{
@@ -64,6 +64,8 @@ fn in_words(report: &Report) -> String {
         lines.push("Anchored: nowhere outside this file.".to_owned());
     }
     lines.extend(report.anchors.iter().map(anchor));
+    lines.extend(prunings(&report.prunings));
+    lines.extend(report.warnings.iter().map(|warning| format!("Warning: {warning}")));
     if !report.unknowable.is_empty() {
         lines.push("What this can not know:".to_owned());
         lines.extend(report.unknowable.iter().map(|sentence| format!("  {sentence}")));
@@ -79,6 +81,26 @@ fn fault(fault: &Fault) -> String {
     place.extend(fault.position.map(|position| format!("position {position}")));
     let place = if place.is_empty() { "the journal".to_owned() } else { place.join(", ") };
     format!("  {}: {place}: {}", fault.what, fault.message)
+}
+
+/// How often sessions were pruned, and the last three times.
+fn prunings(prunings: &[Pruning]) -> Vec<String> {
+    const SHOWN: usize = 3;
+    if prunings.is_empty() {
+        return Vec::new();
+    }
+    let sessions = prunings.iter().map(|pruning| pruning.sessions).sum();
+    let times = counted(prunings.len() as u64, "time");
+    let mut lines = vec![format!("Pruned: {times}, {}.", counted(sessions, "session"))];
+    let last = prunings.iter().rev().take(SHOWN);
+    lines.extend(last.map(|pruning| {
+        let sessions = counted(pruning.sessions, "session");
+        format!("  {}: {sessions}, by {}: {}", clock::full(pruning.at), pruning.by, pruning.why)
+    }));
+    if prunings.len() > SHOWN {
+        lines.push("  … (--format json has all)".to_owned());
+    }
+    lines
 }
 
 fn anchor(anchor: &Anchor) -> String {

@@ -14,6 +14,8 @@ pub(super) enum Code {
     ReadOnly,
     Io,
     Corrupt,
+    /// The file is no database at all.
+    Foreign,
     Full,
     CannotOpen,
     Other,
@@ -27,7 +29,8 @@ pub(super) fn code(error: &sqlx::Error) -> Code {
         5 | 6 => Code::Busy,
         8 => Code::ReadOnly,
         10 => Code::Io,
-        11 | 26 => Code::Corrupt,
+        11 => Code::Corrupt,
+        26 => Code::Foreign,
         13 => Code::Full,
         14 => Code::CannotOpen,
         _ => Code::Other,
@@ -41,6 +44,10 @@ pub(super) fn translate(error: &sqlx::Error, path: &std::path::Path) -> JournalE
         Code::Busy => JournalError::Busy { waited: BUSY_DEADLINE },
         Code::ReadOnly => JournalError::ReadOnly { path: path(), because: words(error) },
         Code::Corrupt => JournalError::Damaged(words(error)),
+        Code::Foreign => JournalError::Unusable {
+            path: path(),
+            because: "it is not a journal: its first bytes are not those of a database".to_owned(),
+        },
         Code::Full => JournalError::Full,
         Code::CannotOpen => JournalError::Unusable { path: path(), because: words(error) },
         // A write-ahead log that can not grow is an I/O error to SQLite, not a full disk.

@@ -69,6 +69,16 @@ pub(super) async fn look(connection: &mut SqliteConnection, path: &std::path::Pa
     script.add("PRAGMA user_version");
     let version = script.run(connection).await.map_err(|stopped| translate(&stopped.error, path))?;
     let found = number(version.first().and_then(|rows| rows.first()), 0)?;
+    let mut script = Script::default();
+    script.add("SELECT count(*), coalesce(sum(name IN ('journal', 'streams', 'events')), 0) FROM sqlite_master");
+    let tables = script.run(connection).await.map_err(|stopped| translate(&stopped.error, path))?;
+    let tables = tables.first().and_then(|rows| rows.first());
+    let (all, ours) = (number(tables, 0)?, number(tables, 1)?);
+    // Nothing is made in a database that somebody else has made something in.
+    if ours < 3 && (all > 0 || found > 0) {
+        let because = "it is a database of another program, and not a journal".to_owned();
+        return Err(JournalError::Unusable { path: path.to_owned(), because });
+    }
     if found > SCHEMA_VERSION {
         return Err(JournalError::TooNew { found, known: SCHEMA_VERSION });
     }

@@ -9,7 +9,7 @@ use sqlx::{
 
 use super::{
     Inner, Readers, SqliteJournal, archive,
-    error::{BUSY_DEADLINE, Code, code, translate},
+    error::{BUSY_DEADLINE, translate},
     migrate::{self, Look},
     site::{Access, Site},
     writer::Writer,
@@ -32,7 +32,7 @@ impl SqliteJournal {
             return Self::in_memory().await;
         }
         let site = Site::new(url_or_path)?;
-        if archive::is_archive(&site.path) {
+        if crate::journal::archive::is_archive(&site.path) {
             return archived(site).await;
         }
         site.check_file_system()?;
@@ -52,8 +52,10 @@ impl SqliteJournal {
     pub async fn open_existing(url_or_path: &str) -> Result<Option<Self>, JournalError> {
         let site = Site::new(url_or_path)?;
         match std::fs::metadata(&site.path) {
-            Ok(metadata) if metadata.len() > 0 => {}
-            Ok(_) => return Ok(None),
+            Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
+                return Err(site.unusable("it is an empty file: a shell that is opened with it makes it a journal"));
+            }
+            Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(site.unusable(error.to_string())),
         }
@@ -133,10 +135,7 @@ async fn first_look(
 async fn make(options: &SqliteConnectOptions, site: &Site) -> Result<(SqliteConnection, JournalId), JournalError> {
     let lock = site.lock().await?;
     site.make_file()?;
-    let translate = |error: sqlx::Error| match code(&error) {
-        Code::Corrupt => site.unusable("it is not a journal"),
-        _ => translate(&error, &site.path),
-    };
+    let translate = |error: sqlx::Error| translate(&error, &site.path);
     let mut connection = options.connect().await.map_err(translate)?;
     let mut look = migrate::look(&mut connection, &site.path).await?;
     if let Look::Old(found) = look {

@@ -90,7 +90,8 @@ async fn streams(
 }
 
 impl Transaction<'_> {
-    fn on(&mut self) -> On<'_> {
+    /// Itself, as what statements are run on.
+    pub(super) fn on(&mut self) -> On<'_> {
         On { connection: self.connection, path: self.path, only_read: false }
     }
 

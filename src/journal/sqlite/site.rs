@@ -83,7 +83,8 @@ impl Site {
         let directory = self.directory();
         let metadata = match fs::metadata(&self.path) {
             Ok(metadata) if metadata.is_file() => metadata,
-            Ok(_) => return Err(self.unusable("it is not a file")),
+            Ok(metadata) if metadata.is_dir() => return Err(self.unusable("it is not a file but a directory")),
+            Ok(_) => return Err(self.unusable("it is not a file but a device or a pipe")),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(match self.why_not_writable(directory) {
                     Some(because) => Access::Read(because),
@@ -133,6 +134,18 @@ impl Site {
     /// Device and inode of the file, to notice that it was moved or replaced.
     pub(super) fn identity(&self) -> Option<(u64, u64)> {
         fs::metadata(&self.path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    }
+
+    /// What a mode that lets others write means for the record.
+    pub(super) fn open_to_others(&self) -> Option<String> {
+        let mode = fs::metadata(&self.path).ok()?.mode() & 0o777;
+        let who = match mode {
+            _ if mode & 0o002 != 0 => "everybody on this machine",
+            _ if mode & 0o020 != 0 => "the file's group",
+            _ => return None,
+        };
+        let path = self.path.display();
+        Some(format!("Its mode is {mode:04o}: {who} can write to it, and so change the record. chmod 600 {path}"))
     }
 
     /// Free bytes where the journal lies.

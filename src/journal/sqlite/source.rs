@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteRow};
 
-use super::{Readers, SqliteJournal, error::translate, script::Script, text, text_check};
+use super::{Readers, SqliteJournal, error::translate, script::Script, site::Site, text, text_check};
 use crate::{
     event::SessionId,
     journal::{
@@ -84,7 +84,10 @@ impl SqliteJournal {
         let mut snapshot = reader.connection().begin().await.map_err(|error| self.translate(&error))?;
         let only_read = matches!(self.0.readers, Readers::Pool(_));
         let mut on = On { connection: &mut snapshot, path: Path::new(&self.0.name), only_read };
-        verify::verify(&mut on, Verified { id: &self.0.id, is_archive: self.0.is_archive }, only).await
+        let verified = Verified { id: &self.0.id, is_archive: self.0.is_archive };
+        let mut report = verify::verify(&mut on, verified, only).await?;
+        report.warnings.extend(self.0.site.as_ref().and_then(Site::open_to_others));
+        Ok(report)
     }
 
     /// Runs one statement on a connection for reading.

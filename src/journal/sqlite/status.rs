@@ -15,7 +15,7 @@ pub(super) async fn status(journal: &SqliteJournal) -> Result<JournalStatus, Jou
          (SELECT count(*) FROM sessions), (SELECT count(*) FROM sessions WHERE status = 'open'), \
          (SELECT count(*) FROM conflicts), \
          (SELECT time_us FROM events WHERE text IS NOT NULL ORDER BY position LIMIT 1), \
-         (SELECT count(*) FROM buried) FROM journal",
+         (SELECT count(*) FROM buried), (SELECT count(*) FROM streams WHERE pruned <> 0) FROM journal",
     );
     let rows = journal.rows(script).await?;
     let row = rows.first().ok_or_else(|| JournalError::Damaged("its own row is missing".to_owned()))?;
@@ -38,6 +38,7 @@ pub(super) async fn status(journal: &SqliteJournal) -> Result<JournalStatus, Jou
     if conflicts > 0 {
         warnings.push(format!("{conflicts} events contradict what is stored and are kept aside."));
     }
+    warnings.extend(site.and_then(Site::open_to_others));
     if let Some(error) = journal.read_only() {
         warnings.push(format!("It is open for reading only: {error}."));
     }
@@ -49,6 +50,7 @@ pub(super) async fn status(journal: &SqliteJournal) -> Result<JournalStatus, Jou
         position,
         events: position.saturating_sub(checkpoint),
         pruned: record::count(row.cell(2)?),
+        pruned_sessions: record::count(row.cell(8)?),
         sessions: record::count(row.cell(3)?),
         active: record::count(row.cell(4)?),
         conflicts,

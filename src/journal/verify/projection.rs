@@ -11,7 +11,7 @@ use crate::{
         cells::{Cells, hash, uuid},
         differences::{self, Observations},
         projection::Totals,
-        rollups,
+        prunings, rollups,
         source::{Source, Statement},
     },
 };
@@ -54,6 +54,19 @@ impl<S: Source> Check<'_, S> {
         let rows = Statement::new("SELECT position, about, what, time_us FROM observations ORDER BY position");
         let stored = differences::observations(&self.source.rows(rows).await?)?;
         self.differ(differences::of_observations(&given, &stored));
+        Ok(())
+    }
+
+    /// What was pruned, and that no more sessions are marked so than were.
+    pub(super) async fn prunings(&mut self) -> Result<(), JournalError> {
+        let said = prunings::of(self.source, self.journal.id).await?;
+        let marked = self.number("SELECT count(*) FROM streams WHERE pruned <> 0").await?;
+        let all = i64::try_from(said.sessions).unwrap_or(i64::MAX);
+        if marked > all {
+            let message = format!("{marked} sessions are marked as pruned, and the record has the pruning of {all}");
+            self.fault("erased", None, None, None, message);
+        }
+        self.report.prunings = said.known.into_values().collect();
         Ok(())
     }
 

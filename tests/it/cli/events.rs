@@ -57,7 +57,7 @@ async fn people_get_sentences() {
 SEQ  TIME                 TYPE           WHAT
   0  Nov 14 22:13:20.000  session_start  ada on host-a, interactive, pid 4711 in /srv
   1  Nov 14 22:13:21.000  command_start  #1 cancel(\"run_1\") // \\u{202e}\\u{7f}
-  2  Nov 14 22:13:21.000  call_start     #1.1 destroy cancel(id: run_1), confirmed by default
+  2  Nov 14 22:13:21.000  call_start     #1.1 confirmed: destroy cancel(id: run_1), by default
   3  Nov 14 22:13:22.000  command_end    #1 error in 1ms, 12 bytes shown, helper: it did not work
   4  Nov 14 22:14:25.000  session_end    exit, exit code 0, open for 1m05s, 0 commands, 0 failed
 ";

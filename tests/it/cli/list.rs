@@ -164,3 +164,54 @@ fn a_shell_that_was_killed_is_shown_as_crashed() {
     shell.kill();
     assert_eq!(status().as_deref(), Some("crashed"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_journal_is_said_to_be_none() {
+    use sqlx::{Connection, Executor, SqliteConnection};
+    let home = Home::new();
+    std::fs::write(home.path("empty.db"), "").unwrap();
+    std::fs::write(home.path("text.db"), "this is no database\n".repeat(300)).unwrap();
+    std::fs::create_dir(home.path("directory.db")).unwrap();
+    for (name, version) in [("other.db", 0), ("newer.db", 7)] {
+        let url = format!("sqlite:{}?mode=rwc", home.path(name).display());
+        let mut other = SqliteConnection::connect(&url).await.unwrap();
+        let sql = format!("CREATE TABLE notes (text TEXT); PRAGMA user_version = {version}");
+        other.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
+        other.close().await.unwrap();
+    }
+    for (path, why) in [
+        ("empty.db", "it is an empty file: a shell that is opened with it makes it a journal"),
+        ("/dev/null", "it is not a file but a device or a pipe"),
+        ("directory.db", "it is not a file but a directory"),
+        ("text.db", "it is not a journal: its first bytes are not those of a database"),
+        ("other.db", "it is a database of another program, and not a journal"),
+        ("newer.db", "it is a database of another program, and not a journal"),
+    ] {
+        let before = std::fs::read(home.path(path)).ok();
+        for command in [&["list"][..], &["verify"], &["journal", "status"], &["list", "--format", "json"]] {
+            let stderr = home.tracker(&[&["--database", path], command].concat()).run().fails(1);
+            assert!(stderr.starts_with("error: the journal ") && stderr.contains(why), "{path}: {stderr}");
+        }
+        assert_eq!(std::fs::read(home.path(path)).ok(), before, "{path} is as it was");
+    }
+    // Nor does a shell make itself at home there.
+    let before = std::fs::read(home.path("other.db")).unwrap();
+    let ran = home.greeter(&["--database", "other.db", "-c", "1"]).run();
+    assert!(ran.stderr.contains("it is a database of another program"), "{ran:?}");
+    assert_eq!(std::fs::read(home.path("other.db")).unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_others_can_write_is_warned_about() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    home.session("orchestrator", &[start(at(0), "ada", "host-a")]).await;
+    let mode = |mode| std::fs::set_permissions(home.database(), std::fs::Permissions::from_mode(mode)).unwrap();
+    assert!(!home.tracker(&["verify"]).run().succeeds().contains("Warning"));
+    for (bits, who) in [(0o666, "everybody on this machine"), (0o660, "the file's group")] {
+        mode(bits);
+        let warning = format!("Its mode is {bits:04o}: {who} can write to it");
+        assert!(home.tracker(&["verify"]).run().succeeds().contains(&format!("\nWarning: {warning}")));
+        assert!(home.tracker(&["journal", "status"]).run().succeeds().contains(&warning));
+    }
+}

@@ -59,7 +59,28 @@ async fn pruned_sessions_live_on_in_the_archive() {
     let pruned = home.tracker(&args).run().json();
     assert_eq!((pruned["sessions"].as_u64(), pruned["events"].as_u64()), (Some(1), Some(4)));
     assert_eq!(home.tracker(&["list", "--format", "json"]).run().json(), serde_json::json!([]));
-    home.tracker(&["show", id.as_str()]).run().fails(3);
+    let gone = home.tracker(&["show", id.as_str()]).run().fails(3);
+    assert!(gone.starts_with(&format!("error: {id} (orchestrator) was pruned on ")), "{gone}");
+    assert!(gone.contains(": retention: ended and not heard of since 2100-01-01 00:00:00 +00:00; "), "{gone}");
+    assert!(gone.contains("they were written to an archive"), "{gone}");
+    home.tracker(&["verify"]).run().succeeds();
+
+    // Pruned again, with a reason: both prunings stay known, though the first one's observation is folded away.
+    let second = recorded(&home).await;
+    recorded(&home).await;
+    let why = ["journal", "prune", "--before", "2100-01-01", "--yes", "--reason", "the disk is full, password=hunter2"];
+    let said = home.tracker(&why).run().succeeds();
+    assert!(said.starts_with("Pruned 2 sessions "), "{said}");
+    let verified = home.tracker(&["verify"]).run().succeeds();
+    assert!(verified.contains("\nPruned: 2 times, 3 sessions.\n"), "{verified}");
+    assert!(verified.contains(": the disk is full, password=") && !verified.contains("hunter2"), "{verified}");
+    assert!(verified.contains(": retention: ended and not heard of since 2100-01-01"), "{verified}");
+    let status = home.tracker(&["journal", "status", "--format", "json"]).run().json();
+    assert_eq!(status["pruned_sessions"].as_u64(), Some(3));
+    let gone = home.tracker(&["show", id.as_str()]).run().fails(3);
+    assert!(gone.contains(": retention: ended and not heard of since 2100-01-01"), "{gone}");
+    assert!(home.tracker(&["show", second.as_str()]).run().fails(3).contains("the disk is full"));
+    home.tracker(&["journal", "rebuild"]).run().succeeds();
     home.tracker(&["verify"]).run().succeeds();
 
     let mut after = home.tracker(&["--database", "old.jsonl", "show", id.as_str(), "--format", "json"]).run().json();
@@ -121,5 +142,5 @@ async fn status_counts() {
         (Some(4), Some(1), Some(0))
     );
     let text = home.tracker(&["event-buffer", "status"]).run().succeeds();
-    assert!(text.lines().any(|line| line == "warnings        none"), "{text}");
+    assert!(text.lines().any(|line| line == "warnings         none"), "{text}");
 }

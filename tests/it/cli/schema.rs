@@ -25,6 +25,13 @@ fn schemas_are_listed_shown_and_exported() {
         let schema: Value = serde_json::from_str(&std::fs::read_to_string(home.path(path)).unwrap()).unwrap();
         assert!(names.contains(&schema["title"].as_str().unwrap()), "{path}");
     }
+    // Its own files it writes again; a stranger's it leaves alone, and then writes nothing.
+    assert_eq!(home.tracker(&["schema", "export", "a/b"]).run().succeeds(), said);
+    std::fs::create_dir(home.path("mine")).unwrap();
+    std::fs::write(home.path("mine/gap.schema.json"), "{}").unwrap();
+    let stderr = home.tracker(&["schema", "export", "mine"]).run().fails(1);
+    assert!(stderr.starts_with("error: mine/gap.schema.json is there and is no schema of `gap`: nothing"), "{stderr}");
+    assert_eq!(std::fs::read_dir(home.path("mine")).unwrap().count(), 1);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use admin_shell::event::{EndReason, SessionId, Status};
 
 use super::process::Home;
-use crate::journal::fixture::{at, command_end, command_start, end, start};
+use crate::journal::fixture::{at, call_start, command_end, command_start, end, start};
 
 async fn recorded(home: &Home) -> SessionId {
     let drafts = [
@@ -86,4 +86,29 @@ fn without_a_journal_nothing_is_found() {
         assert!(stderr.starts_with("error: there is no journal at "), "{stderr}");
     }
     assert!(!home.database().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_and_what_failed_is_shown() {
+    let home = Home::new();
+    let drafts = [
+        start(at(0), "ada", "host-a"),
+        command_start(at(1), 1, "cancel(\"run_1\")"),
+        call_start(at(1), 1, 1, "destroy", "confirmed"),
+        command_end(at(2), 1, Status::Error),
+        command_start(at(3), 2, "cancel(\"run_1\")"),
+        call_start(at(3), 2, 1, "destroy", "refused"),
+        command_end(at(4), 2, Status::Refused),
+    ];
+    let id = home.session("orchestrator", &drafts).await;
+    let text = home.tracker(&["show", id.as_str()]).run().succeeds();
+    let failed = "Failed\n  #1 error\n    it did not work\n  #2 refused\n    it did not work\n\nChanges\n";
+    assert!(text.contains(failed), "{text}");
+    for line in [
+        "#    EFFECT   CALL               DECISION   OUTCOME",
+        "1.1  destroy  cancel(id: run_1)  confirmed  unknown",
+        "2.1  destroy  cancel(id: run_1)  refused    did not run",
+    ] {
+        assert!(text.lines().any(|shown| shown.trim_end().starts_with(line)), "{line} is not in\n{text}");
+    }
 }

@@ -222,7 +222,7 @@ impl World {
             Step::Crash => self.journal = self.place.open().await,
             Step::Prune => {
                 let before = Timestamp::now() + jiff::Span::new().hours(1);
-                let plan = Prune { before, archive: None, by: "the model".into() };
+                let plan = Prune { before, archive: None, by: "the model".into(), why: "so it goes".into() };
                 let pruned = self.journal.prune(&plan).await.expect("pruned");
                 let ended: Vec<String> = self
                     .expected

@@ -12,7 +12,12 @@ use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
 use super::fixture::{Place, Writing, at, command_end, command_start, draft, observation, scrubbed, start};
 
 fn everything() -> Prune {
-    Prune { before: Timestamp::now() + jiff::Span::new().hours(1), archive: None, by: "a test".into() }
+    Prune {
+        before: Timestamp::now() + jiff::Span::new().hours(1),
+        archive: None,
+        by: "a test".into(),
+        why: "a test's".into(),
+    }
 }
 
 async fn assert_sound(journal: &SqliteJournal) {
@@ -142,7 +147,12 @@ async fn our_own_clock_decides_what_is_old() {
     let journal = place.open().await;
     // Its writer's clock stands in 2023; we heard of it just now.
     Writing::new("orchestrator").whole(&journal, 0, 1).await;
-    let plan = Prune { before: Timestamp::now() - jiff::Span::new().hours(1), archive: None, by: "a test".into() };
+    let plan = Prune {
+        before: Timestamp::now() - jiff::Span::new().hours(1),
+        archive: None,
+        by: "a test".into(),
+        why: "a test's".into(),
+    };
     assert_eq!(journal.prune(&plan).await.expect("pruned").sessions, 0);
 }
 

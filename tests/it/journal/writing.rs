@@ -101,7 +101,7 @@ async fn background_work_lets_others_write() {
         assert!(rebuilt.corrected.is_empty(), "{rebuilt:?}");
     }
     let before = jiff::Timestamp::now() + jiff::Span::new().hours(1);
-    let plan = admin_shell::journal::Prune { before, archive: None, by: "a test".into() };
+    let plan = admin_shell::journal::Prune { before, archive: None, by: "a test".into(), why: "a test's".into() };
     assert_eq!(journal.prune(&plan).await.expect("pruned").sessions, 100);
     recording.await.expect("nothing was refused");
     let report = journal.verify(None).await.expect("verified");

@@ -55,20 +55,20 @@ fn call_start(start: &CallStart) -> String {
     let reason = decision.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let approver = decision.approver.as_ref().map(|approver| format!(", approved by {approver}")).unwrap_or_default();
     format!(
-        "#{}.{} {} {}({}), {} by {}{approver}{reason}",
+        "#{}.{} {}: {} {}({}), by {}{approver}{reason}",
         start.command,
         start.call,
+        decision.verdict,
         start.effect,
         start.helper,
         args.join(", "),
-        decision.verdict,
         decision.policy
     )
 }
 
 fn call_end(end: &CallEnd) -> String {
     let took = clock::length_us(end.duration_us);
-    format!("#{}.{} {} {} in {took}{}", end.command, end.call, end.helper, end.status, failure(end.error.as_ref()))
+    format!("#{}.{} {}: {} in {took}{}", end.command, end.call, end.status, end.helper, failure(end.error.as_ref()))
 }
 
 fn command_end(end: &CommandEnd) -> String {
@@ -102,7 +102,9 @@ fn session_end(end: &SessionEnd) -> String {
 }
 
 fn gap(gap: &Gap) -> String {
-    format!("{} missing, from {} to {}: {}", counted(gap.count, "event"), gap.from, gap.to, gap.reason)
+    let time = |text: &str| text.parse().map_or_else(|_| text.to_owned(), clock::exact);
+    let (from, to) = (time(&gap.from), time(&gap.to));
+    format!("{} missing, from {from} to {to}: {}", counted(gap.count, "event"), gap.reason)
 }
 
 fn observation(said: &Observation) -> String {

@@ -1,13 +1,28 @@
 //! `journal prune`: removes the bodies of sessions that ended long ago, and writes them to an archive first.
 
-use std::path::PathBuf;
+use std::{
+    io::{IsTerminal, stdin},
+    path::PathBuf,
+};
 
-use admin_shell::journal::{self, Journal};
+use admin_shell::{
+    event::check_reason,
+    journal::{self, Journal, Pruned, SqliteJournal},
+    redact::Redactor,
+};
 use clap::Args;
 use jiff::Timestamp;
 
 use super::writable;
-use crate::{answer, cli::Source, clock, exit::Stop, output::Output, place::me, plural::counted};
+use crate::{
+    answer,
+    cli::Source,
+    clock,
+    exit::{Stop, say},
+    output::Output,
+    place::me,
+    plural::counted,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Prune {
@@ -17,6 +32,12 @@ pub(super) struct Prune {
     /// First write what is removed to this file, as JSON lines that --database can read.
     #[arg(long, value_name = "FILE", value_parser = archive)]
     archive: Option<PathBuf>,
+    /// Why; kept in the record [default: the rule and its date].
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: Option<String>,
+    /// Do not ask, also at a terminal.
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -29,9 +50,43 @@ fn archive(path: &str) -> Result<PathBuf, String> {
     }
 }
 
+fn reason(text: &str) -> Result<String, String> {
+    check_reason(text).map(|()| text.to_owned()).map_err(|invalid| invalid.rule().to_owned())
+}
+
+/// At a terminal somebody may not know what is about to go: they are asked. A script says what it means.
+async fn confirmed(prune: &Prune, journal: &SqliteJournal) -> Result<bool, Stop> {
+    if prune.yes || !stdin().is_terminal() {
+        return Ok(true);
+    }
+    let before = clock::full(prune.before);
+    let question = match journal.prunable(prune.before).await? {
+        Some(Pruned { sessions: 0, .. }) => return Ok(true),
+        Some(all) => format!(
+            "{} ({}) that ended before {before}",
+            counted(all.sessions, "session"),
+            counted(all.events, "event")
+        ),
+        None => format!("Sessions that ended before {before}"),
+    };
+    let archive = match &prune.archive {
+        Some(path) => format!("They are written to {} first.", path.display()),
+        None => "There will be no archive of them.".to_owned(),
+    };
+    say(&format!("{question} will be removed for good. {archive}\nType yes to go on:"));
+    let mut answer = String::new();
+    stdin().read_line(&mut answer).map_err(anyhow::Error::from)?;
+    Ok(answer.trim() == "yes")
+}
+
 pub(super) async fn run(prune: Prune, source: &Source) -> Result<(), Stop> {
     let place = writable(source).await?;
-    let plan = journal::Prune { before: prune.before, archive: prune.archive.clone(), by: me() };
+    if !confirmed(&prune, &place.journal).await? {
+        return Err(Stop::failed("nothing was pruned"));
+    }
+    let rule = || format!("retention: ended and not heard of since {}", clock::full(prune.before));
+    let why = prune.reason.as_ref().map_or_else(rule, |text| Redactor::default().text(text).into_string());
+    let plan = journal::Prune { before: prune.before, archive: prune.archive.clone(), by: me(), why };
     let pruned = place.journal.prune(&plan).await?;
     answer::one(&prune.output, &pruned, |_| {
         let before = clock::full(prune.before);
