@@ -10,6 +10,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,9 +24,13 @@ mod error;
 mod filter;
 mod judge;
 mod loaded;
+mod outbox;
+mod pace;
 mod pages;
+mod parcel;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod presence;
 mod projection;
 mod prunings;
 mod query;
@@ -43,8 +48,11 @@ mod verify;
 
 pub use error::JournalError;
 pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};
+pub use outbox::{ALL_COMPONENTS, Buried, DeliveryStatus, Head, Kept, Outgoing, Placed, Progress, Refusal};
+pub use parcel::{Always, Parcel, Stub};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresJournal;
+pub use presence::{EMIT_BOUNDS_US, Emits, EndRequest, Presence};
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
 pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, PrunedSession, Pruning, Rebuilt, Report};
 pub use sqlite::SqliteJournal;
@@ -58,7 +66,7 @@ pub struct Stream {
     pub component: String,
 }
 
-/// Where events are kept. Implementations: SQLite.
+/// Where events are kept. Implementations: SQLite, Postgres.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// The journal's id, which is also the stream of its own observations.
@@ -68,8 +76,53 @@ pub trait Journal: Send + Sync + 'static {
     /// stored already are not appended again: calling this once more after an unknown commit is safe.
     async fn record(&self, stream: &Stream, drafts: &[Draft]) -> Result<Vec<Event>, JournalError>;
 
+    /// Appends what was sealed elsewhere, in order and all in one transaction, with a verdict for each. A stub is
+    /// judged like its event; an event that comes after its stub takes the stub's place.
+    async fn receive(&self, parcels: &[Parcel]) -> Result<Vec<Verdict>, JournalError>;
+
     /// Appends events that were sealed elsewhere, all in one transaction, with a verdict for each.
-    async fn append(&self, events: &[Event]) -> Result<Vec<Verdict>, JournalError>;
+    async fn append(&self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
+        let parcels: Vec<Parcel> = events.iter().cloned().map(Parcel::Whole).collect();
+        self.receive(&parcels).await
+    }
+
+    /// Where the journal stands: position 0 and the digest of its id when it is empty.
+    async fn head(&self) -> Result<Head, JournalError>;
+
+    /// Whether this was the journal's head once. What is folded away counts as known.
+    async fn knows(&self, head: &Head) -> Result<bool, JournalError>;
+
+    /// What comes after a position, of one component or of all: at most `limit` events and 8 MiB of text, but one at
+    /// least. Of those that were pruned or scrubbed, what is left. The journal's own stream is component
+    /// [`OWN_COMPONENT`].
+    async fn after(&self, position: u64, component: Option<&str>, limit: u32) -> Result<Outgoing, JournalError>;
+
+    /// How far a sink has got with a component; `None` when it is new.
+    async fn cursor(&self, sink: &str, component: &str) -> Result<Option<u64>, JournalError>;
+
+    /// Moves a cursor, forwards or back, and keeps the receipt and what was refused: one transaction.
+    async fn delivered(&self, progress: &Progress) -> Result<(), JournalError>;
+
+    /// The receipts of a sink for a component, newest first.
+    async fn receipts(&self, sink: &str, component: &str) -> Result<Vec<Kept>, JournalError>;
+
+    /// Every cursor.
+    async fn deliveries(&self) -> Result<Vec<DeliveryStatus>, JournalError>;
+
+    /// What sinks have refused, by position; of one sink or of all.
+    async fn buried(&self, sink: Option<&str>) -> Result<Vec<Buried>, JournalError>;
+
+    /// These were delivered after all.
+    async fn unbury(&self, sink: &str, positions: &[u64]) -> Result<(), JournalError>;
+
+    /// Forgets a sink: its cursors, receipts and what it refused. False when there was none of that name.
+    async fn forget_sink(&self, sink: &str) -> Result<bool, JournalError>;
+
+    /// Takes note of living sessions, by our own clock.
+    async fn beat(&self, presence: &[Presence]) -> Result<(), JournalError>;
+
+    /// Which of these sessions were asked to end and have not.
+    async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError>;
 
     /// One page of sessions, newest first.
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError>;
@@ -113,6 +166,11 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Makes the projection anew from the events, and says what differed.
     async fn rebuild(&self) -> Result<Rebuilt, JournalError>;
+
+    /// Why nothing can be written to it, when that is so.
+    fn read_only(&self) -> Option<&JournalError> {
+        None
+    }
 
     /// Flushes and closes.
     async fn close(&self);
@@ -164,7 +222,7 @@ impl Room {
 }
 
 /// What became of an event that was sealed elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "verdict", content = "reason", rename_all = "snake_case")]
 pub enum Verdict {
     /// Stored now.

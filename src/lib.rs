@@ -41,6 +41,7 @@
 //! | [`session`], [`console`] | running commands, and where their output goes |
 //! | `repl` | the prompt; its `editor` is the only module that names rustyline |
 //! | [`recorder`] | from a shell into the journal |
+//! | [`delivery`] | from the journal to other places: sinks, cursors, retries |
 //! | [`journal`] | the store of events, its projection, verification and retention |
 //! | [`analytics`] | what the record says when it is looked at as a whole; pure |
 //! | [`render`] | values as text |
@@ -52,6 +53,7 @@
 pub mod analytics;
 pub mod config;
 pub mod console;
+pub mod delivery;
 pub mod event;
 pub mod helper;
 pub mod journal;

@@ -12,6 +12,7 @@
 mod append;
 mod caller;
 mod error;
+mod frame;
 mod gate;
 mod ids;
 pub mod rest;
@@ -31,6 +32,7 @@ use crate::{
 pub use append::{Appended, Batch, EventResult};
 pub use caller::Caller;
 pub use error::TrackerError;
+pub use frame::Limits;
 pub use gate::{Gate, GateError, Jwks};
 
 /// The room. A cheap handle: clones share everything.

@@ -111,6 +111,59 @@ pub(super) fn observations<R: Cells>(rows: &[R]) -> Result<Observations, Journal
     rows.iter().map(|row| Ok((row.cell(0)?, (row.cell(1)?, row.cell(2)?, row.cell(3)?)))).collect()
 }
 
+/// A stretch of positions: what its events say about sessions, and where the rows differ from it.
+pub(super) struct Stretch {
+    /// The last position of it.
+    pub upto: i64,
+    /// What the events say.
+    pub given: Observations,
+    /// Where the rows differ.
+    pub differences: Vec<Difference>,
+}
+
+/// Compares what comes after a position, a number of observations at a time.
+pub(super) async fn stretch<S: Source>(source: &mut S, last: i64, rows: u32) -> Result<Stretch, JournalError> {
+    let said = Statement::new(format!(
+        "SELECT e.position, e.text, e.residue, e.time_us FROM streams s {} events e ON e.stream = s.id \
+         WHERE s.name >= 'jrnl_' AND s.name < 'jrnl`' AND e.type = 'observation' AND e.position > ? \
+         ORDER BY e.position LIMIT ?",
+        S::JOIN_IN_ORDER
+    ));
+    let found = source.rows(said.bind(last).bind(rows)).await?;
+    let upto = match found.last() {
+        Some(row) if found.len() >= rows as usize => row.cell(0)?,
+        _ => i64::MAX,
+    };
+    let mut given = Observations::new();
+    for row in &found {
+        let (position, time_us): (i64, i64) = (row.cell(0)?, row.cell(3)?);
+        let heard = heard(row.cell(1)?, row.cell(2)?);
+        given.extend(heard.map(|(about, what)| (position, (about, what, time_us))));
+    }
+    let stored =
+        Statement::new("SELECT position, about, what, time_us FROM observations WHERE position > ? AND position <= ?");
+    let stored = observations(&source.rows(stored.bind(last).bind(upto)).await?)?;
+    let differences = of_observations(&given, &stored);
+    Ok(Stretch { upto, given, differences })
+}
+
+/// Removes a row of nobody. Rows are of nobody only while nobody has come for them: that is asked again here.
+pub(super) fn removal(row: &Difference) -> Statement {
+    match (&row.stream, row.position.and_then(|position| i64::try_from(position).ok())) {
+        (Some(name), _) => Statement::new(
+            "DELETE FROM sessions WHERE session_id = ? AND stream NOT IN (SELECT id FROM streams WHERE pruned = 0 \
+             AND name >= 'sess_' AND name < 'sess`')",
+        )
+        .bind(name.as_str()),
+        (None, position) => Statement::new(
+            "DELETE FROM commands WHERE position = ? AND NOT EXISTS (SELECT 1 FROM events e \
+             JOIN streams s ON s.id = e.stream WHERE e.position = commands.position \
+             AND e.type = 'command_start' AND s.pruned = 0)",
+        )
+        .bind(position.unwrap_or(0)),
+    }
+}
+
 /// Where the rows of observations are not what the events give.
 pub(super) fn of_observations(given: &Observations, stored: &Observations) -> Vec<Difference> {
     let positions: BTreeSet<i64> = given.keys().chain(stored.keys()).copied().collect();

@@ -4,6 +4,7 @@
 //!
 //! | it is | verdict |
 //! |---|---|
+//! | stored as a stub, with the same hash, and whole now | accepted: it takes the stub's place |
 //! | stored, with the same hash | duplicate |
 //! | stored under its id with other content | conflict |
 //! | of a stream that our own processes write, or of our own stream | rejected |
@@ -18,10 +19,10 @@
 //! A session begins at seq 0. Another journal's own stream may begin later, because pruning folds its beginning away.
 
 use super::{
-    Verdict,
+    Parcel, Verdict,
     loaded::{Known, Loaded},
 };
-use crate::event::{Event, JournalId, StreamId};
+use crate::event::{JournalId, StreamId};
 
 /// A verdict, or what it still depends on.
 pub(super) enum Judgement {
@@ -37,8 +38,11 @@ pub(super) fn follows_a_conflict() -> Verdict {
 }
 
 /// Judges an event by what is stored under its id and by its stream.
-pub(super) fn judge(event: &Event, own: &JournalId, known: Option<&Known>, stream: Option<&Loaded>) -> Judgement {
+pub(super) fn judge(event: &Parcel, own: &JournalId, known: Option<&Known>, stream: Option<&Loaded>) -> Judgement {
     Judgement::Is(match (known, stream) {
+        (Some(known), _) if known.hash == event.hash() && known.is_stub && matches!(event, Parcel::Whole(_)) => {
+            Verdict::Accepted
+        }
         (Some(known), _) if known.hash == event.hash() => Verdict::Duplicate,
         (Some(_), _) => Verdict::Conflict("another event is stored under this id".to_owned()),
         (None, _) if matches!(event.stream(), StreamId::Journal(id) if id == own) => {
@@ -50,14 +54,14 @@ pub(super) fn judge(event: &Event, own: &JournalId, known: Option<&Known>, strea
 }
 
 /// An event of a stream that nobody has heard of.
-fn first(event: &Event) -> Verdict {
+fn first(event: &Parcel) -> Verdict {
     if event.seq() == 0 || matches!(event.stream(), StreamId::Journal(_)) {
         return Verdict::Accepted;
     }
     Verdict::Rejected(format!("seq {} arrived before seq 0", event.seq()))
 }
 
-fn at_its_place(event: &Event, stream: &Loaded) -> Judgement {
+fn at_its_place(event: &Parcel, stream: &Loaded) -> Judgement {
     let seq = i64::try_from(event.seq()).unwrap_or(i64::MAX);
     let is = Judgement::Is;
     if stream.own {

@@ -8,19 +8,19 @@ use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 use super::{
-    JournalError,
+    JournalError, Parcel,
     cells::{Cells, hash, optional_hash, uuid},
     projection::{Change, Counters, Facts, Picture, Span, State, Totals},
     replay::Command,
 };
 use crate::event::{Event, Hash};
 
-/// An event and its place in the journal.
+/// An event, or its stub, and its place in the journal.
 pub(super) struct EventRow {
     pub position: i64,
     pub stream: i64,
     pub link: Hash,
-    pub event: Event,
+    pub parcel: Parcel,
 }
 
 /// A stream as a transaction sees it.
@@ -77,7 +77,7 @@ impl Loaded {
     }
 
     /// As it is once its changes are committed.
-    pub(super) fn settled(mut self) -> Self {
+    pub(super) fn settle(&mut self) {
         self.is_new = false;
         self.changed = false;
         self.has_session = self.picture.is_some();
@@ -85,7 +85,6 @@ impl Loaded {
         self.totals_before = self.picture.as_ref().map(|picture| (picture.day(), picture.totals()));
         self.counters_before = self.picture.as_ref().map(|picture| picture.counters).unwrap_or_default();
         self.facts = None;
-        self
     }
 
     /// Where the counters of an open session that is stored stood before, when nothing but them has changed.
@@ -102,7 +101,7 @@ impl Loaded {
 
     /// Moves the head to an event and draws it.
     pub(super) fn push(&mut self, row: &EventRow, now_us: i64) -> Option<Change> {
-        let event = &row.event;
+        let event = &row.parcel;
         let seq = i64::try_from(event.seq()).unwrap_or(i64::MAX);
         if self.is_new && self.next_seq == 0 && seq > 0 {
             self.base = seq;
@@ -118,7 +117,10 @@ impl Loaded {
         let time_us = event.timestamp().as_microsecond();
         let component = &self.component;
         let picture = self.picture.get_or_insert_with(|| Picture::new(component, time_us));
-        let change = picture.apply(event.kind(), row.position, time_us, event.body());
+        let change = match event {
+            Parcel::Whole(event) => picture.apply(event.kind(), row.position, time_us, event.body()),
+            Parcel::Stub(stub) => picture.apply(&stub.event_type, row.position, time_us, &stub.residue()),
+        };
         for (what, time_us) in self.said.drain(..) {
             picture.observe(&what, time_us);
         }
@@ -209,15 +211,18 @@ pub(super) struct Known {
     /// Its text as it was read, or the event as it was just pushed.
     pub text: Option<String>,
     pub event: Option<Event>,
+    /// Only its header is there.
+    pub is_stub: bool,
 }
 
 /// Stored events; a condition on `event_id` follows.
-pub(super) const SELECT_KNOWN: &str = "SELECT event_id, hash, text FROM events";
+pub(super) const SELECT_KNOWN: &str = "SELECT event_id, hash, text, \
+     CASE WHEN text IS NULL AND residue LIKE '%\"stub\":%' THEN 1 ELSE 0 END FROM events";
 
 /// Reads a row of [`SELECT_KNOWN`].
 pub(super) fn known(row: &impl Cells) -> Result<(Uuid, Known), JournalError> {
     let id = uuid(row, 0)?;
-    Ok((id, Known { hash: hash(row, 1)?, text: row.cell(2)?, event: None }))
+    Ok((id, Known { hash: hash(row, 1)?, text: row.cell(2)?, event: None, is_stub: row.cell(3)? }))
 }
 
 /// A change, with the position, stream and time of the event that made it.

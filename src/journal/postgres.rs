@@ -10,12 +10,16 @@
 //! - User and password are in no error, no log and no name.
 
 mod address;
+mod apart;
 mod cells;
 mod error;
 mod migrate;
 mod open;
+mod prune;
+mod rebuild;
 mod rows;
 mod source;
+mod status;
 mod text;
 mod transaction;
 mod writer;
@@ -23,13 +27,16 @@ mod writer;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use self::{address::Address, writer::Writer};
 use super::{
-    CommandFilter, CommandRecord, Entry, Filter, Found, Journal, JournalError, JournalStatus, Page, Prune, Pruned,
-    Rebuilt, Report, SessionRecord, Sessions, Stream, Verdict, query, read,
+    Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Found, Head, Journal,
+    JournalError, JournalStatus, Kept, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned, PrunedSession,
+    Rebuilt, Report, SessionRecord, Sessions, Stream, Verdict, outbox::stored as outbox, presence::stored as presence,
+    prunings, query, read, retention,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -49,12 +56,6 @@ impl PostgresJournal {
     #[must_use]
     pub fn id(&self) -> &JournalId {
         &self.0.id
-    }
-
-    /// Why nothing can be written to it, when that is so.
-    #[must_use]
-    pub fn read_only(&self) -> Option<&JournalError> {
-        self.0.writer.as_ref().err()
     }
 
     fn writer(&self) -> Result<&Writer, JournalError> {
@@ -83,8 +84,56 @@ impl Journal for PostgresJournal {
         self.writer()?.record(stream, drafts).await
     }
 
-    async fn append(&self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
-        self.writer()?.append(events).await
+    async fn receive(&self, parcels: &[Parcel]) -> Result<Vec<Verdict>, JournalError> {
+        self.writer()?.receive(parcels).await
+    }
+
+    async fn head(&self) -> Result<Head, JournalError> {
+        outbox::head(&mut &*self, self.id()).await
+    }
+
+    async fn knows(&self, head: &Head) -> Result<bool, JournalError> {
+        outbox::knows(&mut &*self, self.id(), head).await
+    }
+
+    async fn after(&self, position: u64, component: Option<&str>, limit: u32) -> Result<Outgoing, JournalError> {
+        outbox::after(&mut &*self, self.id(), position, component, limit).await
+    }
+
+    async fn cursor(&self, sink: &str, component: &str) -> Result<Option<u64>, JournalError> {
+        outbox::cursor(&mut &*self, sink, component).await
+    }
+
+    async fn delivered(&self, progress: &Progress) -> Result<(), JournalError> {
+        outbox::delivered(&mut &*self, progress).await
+    }
+
+    async fn receipts(&self, sink: &str, component: &str) -> Result<Vec<Kept>, JournalError> {
+        outbox::receipts(&mut &*self, sink, component).await
+    }
+
+    async fn deliveries(&self) -> Result<Vec<DeliveryStatus>, JournalError> {
+        outbox::deliveries(&mut &*self).await
+    }
+
+    async fn buried(&self, sink: Option<&str>) -> Result<Vec<Buried>, JournalError> {
+        outbox::buried(&mut &*self, sink).await
+    }
+
+    async fn unbury(&self, sink: &str, positions: &[u64]) -> Result<(), JournalError> {
+        outbox::unbury(&mut &*self, sink, positions).await
+    }
+
+    async fn forget_sink(&self, sink: &str) -> Result<bool, JournalError> {
+        outbox::forget_sink(&mut &*self, sink).await
+    }
+
+    async fn beat(&self, beats: &[Presence]) -> Result<(), JournalError> {
+        presence::beat(&mut &*self, beats).await
+    }
+
+    async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError> {
+        presence::end_requests(&mut &*self, of).await
     }
 
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {
@@ -111,24 +160,36 @@ impl Journal for PostgresJournal {
         read::open_sessions(&mut &*self).await
     }
 
-    async fn verify(&self, _only: Option<&SessionId>) -> Result<Report, JournalError> {
-        Err(JournalError::Database("not yet".to_owned()))
+    async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError> {
+        self.check(only).await
     }
 
     async fn status(&self) -> Result<JournalStatus, JournalError> {
-        Err(JournalError::Database("not yet".to_owned()))
+        status::status(self).await
     }
 
-    async fn prune(&self, _plan: &Prune) -> Result<Pruned, JournalError> {
-        Err(JournalError::Database("not yet".to_owned()))
+    async fn prune(&self, plan: &Prune) -> Result<Pruned, JournalError> {
+        prune::prune(self, plan).await
     }
 
-    async fn scrub(&self, _event_id: Uuid, _observation: &Draft) -> Result<(), JournalError> {
-        Err(JournalError::Database("not yet".to_owned()))
+    async fn prunable(&self, before: Timestamp) -> Result<Option<Pruned>, JournalError> {
+        retention::prunable(&mut &*self, before).await.map(Some)
+    }
+
+    async fn find_pruned(&self, id_or_prefix: &str) -> Result<Option<PrunedSession>, JournalError> {
+        prunings::find(&mut &*self, self.id(), id_or_prefix).await
+    }
+
+    async fn scrub(&self, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {
+        prune::scrub(self, event_id, observation).await
     }
 
     async fn rebuild(&self) -> Result<Rebuilt, JournalError> {
-        Err(JournalError::Database("not yet".to_owned()))
+        rebuild::rebuild(self).await
+    }
+
+    fn read_only(&self) -> Option<&JournalError> {
+        self.0.writer.as_ref().err()
     }
 
     async fn close(&self) {

@@ -89,6 +89,15 @@ pub(super) trait Source: Send {
     }
 }
 
+/// Who takes notes that are no part of the record: cursors, receipts, presence.
+pub(super) trait Notes: Source {
+    /// Runs statements in one transaction that need not survive a power cut. Not for events.
+    fn note(
+        &mut self,
+        statements: Vec<Statement>,
+    ) -> impl Future<Output = Result<Vec<Vec<Self::Row>>, JournalError>> + Send;
+}
+
 /// Who finds what was typed.
 pub(super) trait Search: Source {
     /// Which sessions have a command with some text: looked up when they are `few`.

@@ -12,9 +12,9 @@ mod append;
 mod archive;
 mod column;
 mod error;
+mod ledger;
 mod migrate;
 mod open;
-mod pace;
 mod prune;
 mod rebuild;
 mod rows;
@@ -37,11 +37,12 @@ use jiff::Timestamp;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use uuid::Uuid;
 
-use self::{site::Site, writer::Writer};
+use self::{ledger::Ledger, site::Site, writer::Writer};
 use super::{
-    CommandFilter, CommandRecord, Entry, Filter, Found, Journal, JournalError, JournalStatus, Page, Prune, Pruned,
-    PrunedSession, Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, differences, pages, prunings,
-    query, read, retention, shown as record,
+    Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Found, Head, Journal,
+    JournalError, JournalStatus, Kept, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned, PrunedSession,
+    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, differences, outbox::stored as outbox, pace,
+    pages, presence::stored as presence, prunings, query, read, retention, shown as record,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -59,6 +60,7 @@ struct Inner {
     is_archive: bool,
     writer: Result<Arc<Writer>, JournalError>,
     readers: Readers,
+    ledger: Ledger,
 }
 
 /// Where reading is done.
@@ -89,12 +91,6 @@ impl SqliteJournal {
     #[must_use]
     pub fn id(&self) -> &JournalId {
         &self.0.id
-    }
-
-    /// Why nothing can be written to it, when that is so.
-    #[must_use]
-    pub fn read_only(&self) -> Option<&JournalError> {
-        self.0.writer.as_ref().err()
     }
 
     fn writer(&self) -> Result<&Arc<Writer>, JournalError> {
@@ -129,8 +125,56 @@ impl Journal for SqliteJournal {
         self.writer()?.record(stream, drafts).await
     }
 
-    async fn append(&self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
-        self.writer()?.append(events).await
+    async fn receive(&self, parcels: &[Parcel]) -> Result<Vec<Verdict>, JournalError> {
+        self.writer()?.receive(parcels).await
+    }
+
+    async fn head(&self) -> Result<Head, JournalError> {
+        outbox::head(&mut &*self, self.id()).await
+    }
+
+    async fn knows(&self, head: &Head) -> Result<bool, JournalError> {
+        outbox::knows(&mut &*self, self.id(), head).await
+    }
+
+    async fn after(&self, position: u64, component: Option<&str>, limit: u32) -> Result<Outgoing, JournalError> {
+        outbox::after(&mut &*self, self.id(), position, component, limit).await
+    }
+
+    async fn cursor(&self, sink: &str, component: &str) -> Result<Option<u64>, JournalError> {
+        outbox::cursor(&mut &*self, sink, component).await
+    }
+
+    async fn delivered(&self, progress: &Progress) -> Result<(), JournalError> {
+        outbox::delivered(&mut &*self, progress).await
+    }
+
+    async fn receipts(&self, sink: &str, component: &str) -> Result<Vec<Kept>, JournalError> {
+        outbox::receipts(&mut &*self, sink, component).await
+    }
+
+    async fn deliveries(&self) -> Result<Vec<DeliveryStatus>, JournalError> {
+        outbox::deliveries(&mut &*self).await
+    }
+
+    async fn buried(&self, sink: Option<&str>) -> Result<Vec<Buried>, JournalError> {
+        outbox::buried(&mut &*self, sink).await
+    }
+
+    async fn unbury(&self, sink: &str, positions: &[u64]) -> Result<(), JournalError> {
+        outbox::unbury(&mut &*self, sink, positions).await
+    }
+
+    async fn forget_sink(&self, sink: &str) -> Result<bool, JournalError> {
+        outbox::forget_sink(&mut &*self, sink).await
+    }
+
+    async fn beat(&self, presence: &[Presence]) -> Result<(), JournalError> {
+        presence::beat(&mut &*self, presence).await
+    }
+
+    async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError> {
+        presence::end_requests(&mut &*self, of).await
     }
 
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {
@@ -185,10 +229,15 @@ impl Journal for SqliteJournal {
         rebuild::rebuild(self).await
     }
 
+    fn read_only(&self) -> Option<&JournalError> {
+        self.0.writer.as_ref().err()
+    }
+
     async fn close(&self) {
         if let Readers::Pool(pool) = &self.0.readers {
             pool.close().await;
         }
+        self.0.ledger.close().await;
         if let Ok(writer) = &self.0.writer {
             writer.close().await;
         }

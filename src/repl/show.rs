@@ -155,11 +155,7 @@ impl Banner {
         }
         lines.push(tracking(&self.tracking));
         lines.push(format!("Session ID: {}", self.session_id));
-        if self.first.is_empty() {
-            lines.push("Help: help()   Leave: exit() or Ctrl-D".to_owned());
-        } else {
-            lines.push(format!("Try: {}   Help: help()   Leave: exit() or Ctrl-D", self.first.join("  ")));
-        }
+        lines.push(first_steps(&self.first));
         lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n") + "\n"
     }
 
@@ -186,6 +182,14 @@ impl Banner {
     }
 }
 
+/// What to try first, and how to get help and to leave; on one line of a narrow terminal.
+fn first_steps(helpers: &[String]) -> String {
+    const LEAVE: &str = "Help: help()   Leave: exit() or Ctrl-D";
+    const NARROW: usize = 80;
+    let mut lines = (1..=helpers.len()).rev().map(|count| format!("Try: {}   {LEAVE}", helpers[..count].join("  ")));
+    lines.find(|line| line.len() <= NARROW).unwrap_or_else(|| LEAVE.to_owned())
+}
+
 fn tracking(recording: &Recording) -> String {
     match recording {
         Recording::On => "Session Tracking: ✓ Enabled (local journal)".to_owned(),
@@ -200,4 +204,20 @@ pub(crate) fn first_helpers(session: &Session) -> Vec<String> {
     let registry = session.registry();
     let simple = registry.iter().filter(|spec| spec.required() == 0 && spec.effect == crate::spec::Effect::Read);
     simple.take(SHOWN).map(|spec| format!("{}()", spec.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_steps;
+
+    #[test]
+    fn first_steps_fit_a_narrow_terminal() {
+        let names = |names: &[&str]| names.iter().map(|name| format!("{name}()")).collect::<Vec<_>>();
+        let rest = "   Help: help()   Leave: exit() or Ctrl-D";
+        let four = names(&["ps", "active", "quality", "insights"]);
+        assert_eq!(first_steps(&four), format!("Try: ps()  active()  quality(){rest}"));
+        assert_eq!(first_steps(&four[..2]), format!("Try: ps()  active(){rest}"));
+        assert_eq!(first_steps(&names(&["a_name_that_is_much_too_long_for_this"])), rest.trim_start());
+        assert_eq!(first_steps(&[]), rest.trim_start());
+    }
 }

@@ -11,8 +11,9 @@ use uuid::Uuid;
 use crate::{
     event::{Draft, Event, EventKind, JournalId, SessionId, StreamId},
     journal::{
-        CommandFilter, CommandRecord, Entry, Filter, Found, Journal, JournalError, JournalStatus, Page, Prune, Pruned,
-        Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict,
+        Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Found, Head, Journal,
+        JournalError, JournalStatus, Kept, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned, Rebuilt, Report,
+        Room, SessionRecord, Sessions, Stream, Verdict,
     },
 };
 
@@ -135,8 +136,56 @@ impl Journal for Faulty {
         }
     }
 
-    async fn append(&self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
-        self.journal.append(events).await
+    async fn receive(&self, parcels: &[Parcel]) -> Result<Vec<Verdict>, JournalError> {
+        self.journal.receive(parcels).await
+    }
+
+    async fn head(&self) -> Result<Head, JournalError> {
+        self.journal.head().await
+    }
+
+    async fn knows(&self, head: &Head) -> Result<bool, JournalError> {
+        self.journal.knows(head).await
+    }
+
+    async fn after(&self, position: u64, component: Option<&str>, limit: u32) -> Result<Outgoing, JournalError> {
+        self.journal.after(position, component, limit).await
+    }
+
+    async fn cursor(&self, sink: &str, component: &str) -> Result<Option<u64>, JournalError> {
+        self.journal.cursor(sink, component).await
+    }
+
+    async fn delivered(&self, progress: &Progress) -> Result<(), JournalError> {
+        self.journal.delivered(progress).await
+    }
+
+    async fn receipts(&self, sink: &str, component: &str) -> Result<Vec<Kept>, JournalError> {
+        self.journal.receipts(sink, component).await
+    }
+
+    async fn deliveries(&self) -> Result<Vec<DeliveryStatus>, JournalError> {
+        self.journal.deliveries().await
+    }
+
+    async fn buried(&self, sink: Option<&str>) -> Result<Vec<Buried>, JournalError> {
+        self.journal.buried(sink).await
+    }
+
+    async fn unbury(&self, sink: &str, positions: &[u64]) -> Result<(), JournalError> {
+        self.journal.unbury(sink, positions).await
+    }
+
+    async fn forget_sink(&self, sink: &str) -> Result<bool, JournalError> {
+        self.journal.forget_sink(sink).await
+    }
+
+    async fn beat(&self, presence: &[Presence]) -> Result<(), JournalError> {
+        self.journal.beat(presence).await
+    }
+
+    async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError> {
+        self.journal.end_requests(of).await
     }
 
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {

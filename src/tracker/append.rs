@@ -13,6 +13,9 @@ use crate::{
 /// Events that one batch holds at most.
 pub(super) const MOST_EVENTS: usize = 1_000;
 
+/// Bytes that the texts of one batch have at most.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
 /// A batch: each event is its sealed text, verbatim.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +63,10 @@ impl Tracker {
         if batch.events.len() > MOST_EVENTS {
             let rule = format!("must hold {MOST_EVENTS} events at most, this holds {}", batch.events.len());
             return Err(TrackerError::Invalid { field: "events".to_owned(), rule });
+        }
+        let bytes: usize = batch.events.iter().filter_map(Value::as_str).map(str::len).sum();
+        if bytes > MOST_BYTES {
+            return Err(TrackerError::TooLarge { limit_bytes: MOST_BYTES });
         }
         let mut events = Vec::with_capacity(batch.events.len());
         let mut results: Vec<Option<EventResult>> = Vec::with_capacity(batch.events.len());

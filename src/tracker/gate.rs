@@ -51,7 +51,11 @@ impl Gate {
         if self.issuers.is_empty() { ISSUERS.to_vec() } else { self.issuers.iter().map(String::as_str).collect() }
     }
 
-    pub(super) async fn authorise(&self, bearer: Option<&str>) -> Result<Caller, TrackerError> {
+    /// Who shows this bearer token, and what they may do.
+    ///
+    /// # Errors
+    /// When there is none, or it is worth nothing here.
+    pub async fn authorise(&self, bearer: Option<&str>) -> Result<Caller, TrackerError> {
         if self.is_open() {
             return Ok(Caller::anybody());
         }

@@ -14,7 +14,8 @@ impl Tracker {
     pub(super) async fn session(&self, typed: &str) -> Result<SessionRecord, TrackerError> {
         let prefix = SessionId::prefix(typed);
         let is_id = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if prefix.is_empty() || prefix.len() > LONGEST || !prefix.chars().all(is_id) {
+        let is_empty = prefix.strip_prefix("sess_").unwrap_or(&prefix).is_empty();
+        if is_empty || prefix.len() > LONGEST || !prefix.chars().all(is_id) {
             return Err(TrackerError::NotFound(typed.to_owned()));
         }
         match self.journal().find(&prefix).await? {

@@ -5,7 +5,6 @@ mod batch;
 mod health;
 mod problem;
 mod sessions;
-mod who;
 
 use axum::{
     Router,

@@ -1,18 +1,32 @@
-//! Listening, and stopping: the doors behind one address.
+//! Listening, and stopping: the doors behind one address, with TLS or without.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, path::Path, time::Duration};
 
 use axum::Router;
-use tokio::net::TcpListener;
+use axum_server::{Handle, accept::NoDelayAcceptor, tls_rustls::RustlsConfig};
 
-use super::{Tracker, rest};
+use super::{
+    Tracker,
+    frame::{Limits, frame},
+    rest,
+};
 
 /// Requests that run get this long to end.
 const GRACE: Duration = Duration::from_secs(10);
+/// The head of a request has to be there by then.
+const HEAD: Duration = Duration::from_secs(10);
 
-/// Every door of a tracker.
-pub fn app(tracker: Tracker) -> Router {
-    rest::router(tracker)
+/// Every door of a tracker. Must be called in a tokio runtime.
+pub fn app(tracker: Tracker, limits: Limits) -> Router {
+    frame(tracker.clone(), limits, rest::router(tracker))
+}
+
+/// A certificate and its key, both PEM.
+///
+/// # Errors
+/// When one can not be read, or they do not belong together.
+pub async fn tls(certificate: &Path, key: &Path) -> io::Result<RustlsConfig> {
+    RustlsConfig::from_pem_file(certificate, key).await
 }
 
 /// Serves until `stop` resolves; then requests that run end, new ones are refused.
@@ -20,23 +34,26 @@ pub fn app(tracker: Tracker) -> Router {
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
-    listener: TcpListener,
+    listener: std::net::TcpListener,
+    tls: Option<RustlsConfig>,
     app: Router,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let (over, mut is_over) = tokio::sync::watch::channel(());
-    let stop = async move {
+) -> io::Result<()> {
+    let handle = Handle::new();
+    let stopping = handle.clone();
+    tokio::spawn(async move {
         stop.await;
-        drop(over);
-    };
+        stopping.graceful_shutdown(Some(GRACE));
+    });
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop);
-    let patience = async {
-        let _ = is_over.changed().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = serving => served,
-        () = patience => Ok(()),
+    let mut server = axum_server::from_tcp(listener)?.handle(handle);
+    server.http_builder().http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEAD);
+    // Answers are small: waiting to fill a packet would double the time of each.
+    let server = server.acceptor(NoDelayAcceptor::new());
+    match tls {
+        None => server.serve(service).await,
+        Some(config) => {
+            server.map(|near| axum_server::tls_rustls::RustlsAcceptor::new(config).acceptor(near)).serve(service).await
+        }
     }
 }

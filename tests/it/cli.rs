@@ -4,7 +4,7 @@ mod end;
 mod events;
 mod list;
 mod output;
-mod process;
+pub(crate) mod process;
 mod record;
 mod schema;
 mod show;

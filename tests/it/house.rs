@@ -13,6 +13,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("policy", &["console", "spec", "event"]),
     ("helper", &["policy", "spec", "event", "redact"]),
     ("journal", &["event"]),
+    ("delivery", &["journal", "event"]),
+    ("sinks", &["delivery", "journal", "event"]),
     ("recorder", &["redact", "journal", "event"]),
     ("script", &["helper", "recorder", "policy", "spec", "event", "redact", "console", "session"]),
     ("session", &["script", "recorder", "helper", "policy", "spec", "event", "redact", "console"]),

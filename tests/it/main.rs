@@ -24,6 +24,8 @@ mod prompt;
 mod recording;
 mod redact;
 mod secrets;
+#[cfg(feature = "tracker")]
+mod service;
 mod sessions;
 mod testing;
 mod trouble;

@@ -92,9 +92,10 @@ fn gate(cx: &Cx<Orchestrator>) -> Gate {
     })
 }
 
-/// Says beside a list of runs why none of them begins.
+/// Says beside a list of runs why none of them begins. Not in scripts, whose output is read by programs.
 async fn say_if_held(cx: &Cx<Orchestrator>) {
-    if !cx.session().read_only
+    if !is_script(cx)
+        && !cx.session().read_only
         && let Err(why) = cx.recording().await
     {
         cx.print(format!("note: no run begins here, because the session is not recorded: {why}"));

@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{completions, end, events, journal, list, schema, serve, show, verify};
+use crate::{completions, end, events, journal, list, schema, serve, show, token, verify};
 
 const AFTER_HELP: &str = "\
 Ids: the beginning of an id is enough, with or without `sess_`, as long as it names one session.
@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Schema(schema::Schema),
     /// Run the tracker: the service that events of many shells reach.
     Serve(serve::Serve),
+    /// Mint bearer tokens, and say what one is worth.
+    Token(token::Token),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use admin_shell::{
+    config::{Config, Overrides},
     token::Secret,
     tracker::{Gate, GateError, Jwks},
 };
@@ -58,4 +59,14 @@ pub(crate) fn secret(file: Option<&std::path::Path>) -> Result<Option<Secret>, S
         },
     };
     Secret::new(&text).map(Some).map_err(|weak| Stop::Usage(format!("{place}: {weak}")))
+}
+
+/// The tracker's secret; where there is none, the one that shells on this machine mint their tokens from.
+pub(crate) fn any_secret(file: Option<&std::path::Path>) -> Result<Option<Secret>, Stop> {
+    if let Some(secret) = secret(file)? {
+        return Ok(Some(secret));
+    }
+    let config = Config::load(&Overrides::default()).map_err(|error| Stop::Usage(format!("{error:#}")))?;
+    let Some(hidden) = config.secret else { return Ok(None) };
+    Secret::new(hidden.expose()).map(Some).map_err(|weak| Stop::Usage(format!("ADMIN_SHELL_SECRET: {weak}")))
 }

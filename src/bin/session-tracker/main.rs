@@ -24,6 +24,7 @@ mod plural;
 mod schema;
 mod serve;
 mod show;
+mod token;
 mod verify;
 
 use std::process::ExitCode;
@@ -63,6 +64,7 @@ async fn run(cli: Cli) -> Result<(), Stop> {
         Command::Journal(journal) => journal::run(journal, &source).await,
         Command::Schema(schema) => schema::run(schema),
         Command::Serve(serve) => serve::run(serve, &source).await,
+        Command::Token(token) => token::run(token).await,
         Command::Completions(completions) => completions::run(completions),
     }
 }

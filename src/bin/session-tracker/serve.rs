@@ -4,16 +4,21 @@
 
 mod log;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::{SocketAddr, TcpListener},
+    num::NonZeroU32,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use admin_shell::{
     journal::SqliteJournal,
-    tracker::{Tracker, server},
+    tracker::{Limits, Tracker, server},
 };
 use anyhow::Context;
 use clap::Args;
 use tokio::{
-    net::{TcpListener, lookup_host},
+    net::lookup_host,
     signal::unix::{SignalKind, signal},
 };
 
@@ -30,6 +35,15 @@ pub(crate) struct Serve {
     listen: String,
     #[command(flatten)]
     keys: Keys,
+    /// A certificate (PEM) to speak TLS with.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Requests of one caller in a second, at most; 0: any number.
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    rate: u32,
     /// What is logged: a level, or `target=level`, comma separated.
     #[arg(long, value_name = "FILTER", env = "ADMIN_SHELL_LOG", default_value = "info")]
     log: String,
@@ -59,16 +73,29 @@ pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
     }
     let is_open = gate.is_open();
     let tracker = Tracker::new(Arc::new(journal), Some(path.clone()), gate);
+    let tls = match (&serve.tls_cert, &serve.tls_key) {
+        (Some(certificate), Some(key)) => {
+            let tls = server::tls(certificate, key).await.with_context(|| format!("reading {}", certificate.display()));
+            Some(tls?)
+        }
+        _ => None,
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let listener =
-        TcpListener::bind(address).await.with_context(|| format!("listening on {address}")).map_err(Stop::Failed)?;
+        TcpListener::bind(address).with_context(|| format!("listening on {address}")).map_err(Stop::Failed)?;
+    listener.set_nonblocking(true).context("listening")?;
     let address = listener.local_addr().context("listening").map_err(Stop::Failed)?;
-    say(&format!("session-tracker listens on http://{address}, journal {}", path.display()));
+    say(&format!("session-tracker listens on {scheme}://{address}, journal {}", path.display()));
     if is_open {
         say(
             "No secret is set: whoever reaches this address may read and write. Set SESSION_TRACKER_SECRET to ask for tokens.",
         );
     }
-    server::serve(listener, server::app(tracker.clone()), stop).await.context("serving").map_err(Stop::Failed)?;
+    let limits = Limits { rate: NonZeroU32::new(serve.rate), ..Limits::default() };
+    server::serve(listener, tls, server::app(tracker.clone(), limits), stop)
+        .await
+        .context("serving")
+        .map_err(Stop::Failed)?;
     tracker.journal().close().await;
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::source::without_nul;
 use crate::{
     event::Observation,
     journal::{
+        Parcel,
         loaded::{Differences, EventRow, Gathered, Loaded},
         projection::{Change, Facts, Picture, duration_class},
         replay::Command,
@@ -74,20 +75,28 @@ impl Batch {
         if rows.is_empty() {
             return;
         }
-        let seq = |row: &EventRow| i64::try_from(row.event.seq()).unwrap_or(i64::MAX);
+        let seq = |row: &EventRow| i64::try_from(row.parcel.seq()).unwrap_or(i64::MAX);
+        let residues: Vec<Option<String>> = rows
+            .iter()
+            .map(|row| match &row.parcel {
+                Parcel::Whole(_) => None,
+                Parcel::Stub(stub) => Some(stub.residue().to_string()),
+            })
+            .collect();
         let arrays = [
             self.numbers(rows.iter().map(|row| row.position)),
-            self.bytes(rows.iter().map(|row| row.event.event_id().into_bytes())),
+            self.bytes(rows.iter().map(|row| row.parcel.event_id().into_bytes())),
             self.numbers(rows.iter().map(|row| row.stream)),
             self.numbers(rows.iter().map(seq)),
-            self.texts(rows.iter().map(|row| row.event.kind().as_str())),
-            self.numbers(rows.iter().map(|row| row.event.timestamp().as_microsecond())),
+            self.texts(rows.iter().map(|row| row.parcel.kind().as_str())),
+            self.numbers(rows.iter().map(|row| row.parcel.timestamp().as_microsecond())),
             self.numbers(rows.iter().map(|_| now_us)),
-            self.bytes(rows.iter().map(|row| *row.event.hash().as_bytes())),
+            self.bytes(rows.iter().map(|row| *row.parcel.hash().as_bytes())),
             self.bytes(rows.iter().map(|row| *row.link.as_bytes())),
-            self.texts(rows.iter().map(|row| row.event.text())),
+            self.texts(residues.iter().map(Option::as_deref)),
+            self.texts(rows.iter().map(|row| row.parcel.text())),
         ];
-        let into = "events (position, event_id, stream, seq, type, time_us, recorded_us, hash, link, text)";
+        let into = "events (position, event_id, stream, seq, type, time_us, recorded_us, hash, link, residue, text)";
         self.insert(into, &arrays, "");
     }
 

@@ -68,6 +68,18 @@ pub(super) async fn run(connection: &mut PgConnection, statement: &Statement) ->
     sqlx::query_with(AssertSqlSafe(numbered(&statement.sql)), arguments).fetch_all(connection).await
 }
 
+/// Runs statements one after the other.
+pub(super) async fn run_all(
+    connection: &mut PgConnection,
+    statements: &[Statement],
+) -> Result<Vec<Vec<PgRow>>, sqlx::Error> {
+    let mut answers = Vec::with_capacity(statements.len());
+    for statement in statements {
+        answers.push(run(connection, statement).await?);
+    }
+    Ok(answers)
+}
+
 /// A text as the projection holds it: NUL, which Postgres can not store, is its symbol there.
 pub(super) fn without_nul(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains('\0') { text.replace('\0', "\u{2400}").into() } else { text.into() }

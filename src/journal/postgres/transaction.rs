@@ -25,7 +25,7 @@ use super::{
 use crate::{
     event::{Draft, Event, EventKind, Hash, JournalId, Observation, StreamId},
     journal::{
-        JournalError, Stream, Verdict,
+        JournalError, Parcel, Stream, Verdict,
         cells::Cells,
         chain::{genesis, link},
         judge::{Judgement, follows_a_conflict, judge},
@@ -155,24 +155,25 @@ impl<'c> Transaction<'c> {
             self.open_stream(&stream.id, &stream.component, true);
         }
         for event in &fresh {
-            self.push(event).await?;
+            self.push(&event.clone().into()).await?;
         }
         Ok(events)
     }
 
-    /// Judges sealed events in order and stores those that are accepted. What it needs was fetched.
-    pub(super) async fn append(&mut self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
-        let mut verdicts = Vec::with_capacity(events.len());
-        for event in events {
-            let verdict = self.judge(event).await?;
+    /// Judges what was sealed elsewhere, in order, and stores what is accepted. What it needs was fetched.
+    pub(super) async fn receive(&mut self, parcels: &[Parcel]) -> Result<Vec<Verdict>, JournalError> {
+        let mut verdicts = Vec::with_capacity(parcels.len());
+        for parcel in parcels {
+            let verdict = self.judge(parcel).await?;
             match &verdict {
+                Verdict::Accepted if self.known.contains_key(&parcel.event_id()) => self.fill(parcel).await?,
                 Verdict::Accepted => {
-                    if !self.streams.contains_key(event.stream().as_str()) {
-                        self.open_stream(event.stream(), event.component(), false);
+                    if !self.streams.contains_key(parcel.stream().as_str()) {
+                        self.open_stream(parcel.stream(), parcel.component(), false);
                     }
-                    self.push(event).await?;
+                    self.push(parcel).await?;
                 }
-                Verdict::Conflict(reason) => self.keep_aside(event, reason).await?,
+                Verdict::Conflict(reason) => self.keep_aside(parcel, reason).await?,
                 Verdict::Duplicate | Verdict::Rejected(_) => {}
             }
             verdicts.push(verdict);
@@ -180,7 +181,7 @@ impl<'c> Transaction<'c> {
         Ok(verdicts)
     }
 
-    async fn judge(&mut self, event: &Event) -> Result<Verdict, JournalError> {
+    async fn judge(&mut self, event: &Parcel) -> Result<Verdict, JournalError> {
         let known = self.known.get(&event.event_id());
         let stream = self.streams.get(event.stream().as_str());
         match judge(event, self.journal, known, stream) {
@@ -193,14 +194,14 @@ impl<'c> Transaction<'c> {
         }
     }
 
-    async fn keep_aside(&mut self, event: &Event, reason: &str) -> Result<(), JournalError> {
+    async fn keep_aside(&mut self, event: &Parcel, reason: &str) -> Result<(), JournalError> {
         let statement = Statement::new(
             "INSERT INTO conflicts (hash, event_id, stream, seq, recorded_us, reason, text) VALUES (?,?,?,?,?,?,?) \
              ON CONFLICT DO NOTHING",
         );
         let statement = statement.bind(event.hash().as_bytes().as_slice()).bind(event.event_id().as_bytes().as_slice());
         let statement = statement.bind(event.stream().as_str()).bind(i64::try_from(event.seq()).unwrap_or(i64::MAX));
-        self.rows(statement.bind(self.now_us).bind(reason).bind(event.text())).await.map(drop)
+        self.rows(statement.bind(self.now_us).bind(reason).bind(event.text().unwrap_or_default())).await.map(drop)
     }
 
     /// Opens a stream that is not there yet. What was said about its session before it came is kept for its first event.
@@ -217,22 +218,45 @@ impl<'c> Transaction<'c> {
     }
 
     /// Puts an event at the end of the journal and at the head of its stream, which must be loaded.
-    async fn push(&mut self, event: &Event) -> Result<(), JournalError> {
+    async fn push(&mut self, parcel: &Parcel) -> Result<(), JournalError> {
         self.position += 1;
         let position = u64::try_from(self.position).unwrap_or(0);
-        self.link = link(&self.link, position, &event.event_id(), &event.hash());
-        let stream = self.streams.get_mut(event.stream().as_str()).expect("the caller has loaded the stream");
-        let row = EventRow { position: self.position, stream: stream.id, link: self.link, event: event.clone() };
+        self.link = link(&self.link, position, &parcel.event_id(), &parcel.hash());
+        let stream = self.streams.get_mut(parcel.stream().as_str()).expect("the caller has loaded the stream");
+        let row = EventRow { position: self.position, stream: stream.id, link: self.link, parcel: parcel.clone() };
         if let Some(change) = stream.push(&row, self.now_us) {
-            self.changes.push((self.position, stream.id, event.timestamp().as_microsecond(), change));
+            self.changes.push((self.position, stream.id, parcel.timestamp().as_microsecond(), change));
         }
-        let known = Known { hash: event.hash(), text: None, event: Some(event.clone()) };
-        self.known.insert(event.event_id(), known);
+        let (event, is_stub) = match parcel {
+            Parcel::Whole(event) => (Some(event.clone()), false),
+            Parcel::Stub(_) => (None, true),
+        };
+        self.known.insert(parcel.event_id(), Known { hash: parcel.hash(), text: None, event, is_stub });
         self.events.push(row);
-        if *event.kind() == EventKind::Observation && matches!(event.stream(), StreamId::Journal(_)) {
+        if let Parcel::Whole(event) = parcel
+            && *event.kind() == EventKind::Observation
+            && matches!(event.stream(), StreamId::Journal(_))
+        {
             self.observe(event).await?;
         }
         Ok(())
+    }
+
+    /// Puts an event in the place of its stub, and draws its session again.
+    async fn fill(&mut self, parcel: &Parcel) -> Result<(), JournalError> {
+        let (name, id) = (parcel.stream().as_str(), parcel.event_id());
+        self.flush().await?;
+        let filled = Statement::new("UPDATE events SET text = ?, residue = NULL WHERE event_id = ? RETURNING stream");
+        let filled = filled.bind(parcel.text().unwrap_or_default()).bind(id.as_bytes().as_slice());
+        if let Some(row) = self.rows(filled).await?.first() {
+            self.draw_again(row.cell(0)?).await?;
+        }
+        if let Some(known) = self.known.get_mut(&id) {
+            known.is_stub = false;
+        }
+        // What follows in this transaction finds the stream as it is now.
+        self.streams.remove(name);
+        self.prefetch(&[name], &[]).await
     }
 
     /// Lets an observation change the session that it is about.
@@ -287,6 +311,7 @@ impl<'c> Transaction<'c> {
         self.events.clear();
         self.observations.clear();
         self.opened_more = false;
+        self.streams.values_mut().filter(|loaded| loaded.has_changed()).for_each(Loaded::settle);
         Ok(())
     }
 

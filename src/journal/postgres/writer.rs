@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     event::{Draft, Event, JournalId},
-    journal::{JournalError, Stream, Verdict},
+    journal::{JournalError, Parcel, Stream, Verdict},
 };
 
 /// At most this many events, and this many bytes of them, are appended in one transaction of shared work.
@@ -44,7 +44,7 @@ enum Work {
 /// Something to append.
 enum Request {
     Record(Stream, Vec<Draft>),
-    Append(Vec<Event>),
+    Receive(Vec<Parcel>),
 }
 
 /// What became of it.
@@ -60,7 +60,9 @@ impl Request {
     fn size(&self) -> (usize, usize) {
         match self {
             Self::Record(_, drafts) => (drafts.len(), 0),
-            Self::Append(events) => (events.len(), events.iter().map(|event| event.text().len()).sum()),
+            Self::Receive(parcels) => {
+                (parcels.len(), parcels.iter().map(|parcel| parcel.text().map_or(0, str::len)).sum())
+            }
         }
     }
 }
@@ -83,8 +85,8 @@ impl Writer {
         }
     }
 
-    pub(super) async fn append(&self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
-        match self.submit(Request::Append(events.to_vec())).await? {
+    pub(super) async fn receive(&self, parcels: &[Parcel]) -> Result<Vec<Verdict>, JournalError> {
+        match self.submit(Request::Receive(parcels.to_vec())).await? {
             Done::Judged(verdicts) => Ok(verdicts),
             Done::Recorded(_) => Err(stopped()),
         }
@@ -221,7 +223,7 @@ async fn append(
                     Err(error @ JournalError::Invalid(_)) => Err(error),
                     Err(error) => return Err(error),
                 },
-                Request::Append(events) => Ok(Done::Judged(transaction.append(events).await?)),
+                Request::Receive(parcels) => Ok(Done::Judged(transaction.receive(parcels).await?)),
             });
         }
         transaction.flush().await?;
@@ -263,9 +265,9 @@ fn needs(requests: &[Request]) -> (Vec<&str>, Vec<Uuid>) {
                 names.push(stream.id.as_str());
                 ids.extend(drafts.iter().map(Draft::event_id));
             }
-            Request::Append(events) => {
-                names.extend(events.iter().map(|event| event.stream().as_str()));
-                ids.extend(events.iter().map(Event::event_id));
+            Request::Receive(parcels) => {
+                names.extend(parcels.iter().map(|parcel| parcel.stream().as_str()));
+                ids.extend(parcels.iter().map(Parcel::event_id));
             }
         }
     }

@@ -6,7 +6,8 @@ use super::{script::Script, transaction::Transaction};
 use crate::{
     event::{Draft, Event},
     journal::{
-        JournalError, Stream, Verdict,
+        JournalError, Parcel, Stream, Verdict,
+        cells::Cells,
         judge::{Judgement, follows_a_conflict, judge},
         sealing::{Sealed, seal},
     },
@@ -23,29 +24,30 @@ impl Transaction<'_> {
             self.open_stream(&stream.id, &stream.component, true).await?;
         }
         for event in &fresh {
-            self.push(event).await?;
+            self.push(&event.clone().into()).await?;
         }
         Ok(events)
     }
 
-    /// Judges sealed events in order and stores those that are accepted.
-    pub(super) async fn append(&mut self, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
-        let mut names: Vec<&str> = events.iter().map(|event| event.stream().as_str()).collect();
+    /// Judges what was sealed elsewhere, in order, and stores what is accepted.
+    pub(super) async fn receive(&mut self, parcels: &[Parcel]) -> Result<Vec<Verdict>, JournalError> {
+        let mut names: Vec<&str> = parcels.iter().map(|parcel| parcel.stream().as_str()).collect();
         names.sort_unstable();
         names.dedup();
-        let ids: Vec<Uuid> = events.iter().map(Event::event_id).collect();
+        let ids: Vec<Uuid> = parcels.iter().map(Parcel::event_id).collect();
         self.prefetch(&names, &ids).await?;
-        let mut verdicts = Vec::with_capacity(events.len());
-        for event in events {
-            let verdict = self.judge(event).await?;
+        let mut verdicts = Vec::with_capacity(parcels.len());
+        for parcel in parcels {
+            let verdict = self.judge(parcel).await?;
             match &verdict {
+                Verdict::Accepted if self.known.contains_key(&parcel.event_id()) => self.fill(parcel).await?,
                 Verdict::Accepted => {
-                    if !self.streams.contains_key(event.stream().as_str()) {
-                        self.open_stream(event.stream(), event.component(), false).await?;
+                    if !self.streams.contains_key(parcel.stream().as_str()) {
+                        self.open_stream(parcel.stream(), parcel.component(), false).await?;
                     }
-                    self.push(event).await?;
+                    self.push(parcel).await?;
                 }
-                Verdict::Conflict(reason) => self.keep_aside(event, reason).await?,
+                Verdict::Conflict(reason) => self.keep_aside(parcel, reason).await?,
                 Verdict::Duplicate | Verdict::Rejected(_) => {}
             }
             verdicts.push(verdict);
@@ -53,7 +55,7 @@ impl Transaction<'_> {
         Ok(verdicts)
     }
 
-    async fn judge(&mut self, event: &Event) -> Result<Verdict, JournalError> {
+    async fn judge(&mut self, event: &Parcel) -> Result<Verdict, JournalError> {
         let known = self.known.get(&event.event_id());
         let stream = self.streams.get(event.stream().as_str());
         match judge(event, self.journal, known, stream) {
@@ -64,14 +66,43 @@ impl Transaction<'_> {
         }
     }
 
-    async fn follows_a_conflict(&mut self, event: &Event) -> Result<bool, JournalError> {
+    /// Puts an event in the place of its stub, and draws its session again.
+    async fn fill(&mut self, parcel: &Parcel) -> Result<(), JournalError> {
+        let (name, id) = (parcel.stream().as_str(), parcel.event_id());
+        self.flush().await?;
+        self.write_streams().await?;
+        let mut script = Script::default();
+        script.add("UPDATE events SET text = ?, residue = NULL WHERE event_id = ?");
+        script.bind(parcel.text()).bind(id.as_bytes().as_slice());
+        script.add("SELECT id FROM streams WHERE name = ?").bind(name);
+        let answers = self.read(script).await?;
+        if let Some(row) = answers.iter().flatten().next() {
+            self.draw_again(row.cell(0)?).await?;
+        }
+        let mut script = Script::default();
+        script.add(
+            "INSERT INTO command_text (rowid, input) SELECT c.position, c.input FROM events e JOIN commands c \
+             ON c.position = e.position WHERE e.event_id = ? AND c.input IS NOT NULL \
+             AND c.position <= (SELECT text_position FROM journal)",
+        );
+        script.bind(id.as_bytes().as_slice());
+        self.read(script).await?;
+        if let Some(known) = self.known.get_mut(&id) {
+            known.is_stub = false;
+        }
+        // What follows in this transaction finds the stream as it is now.
+        self.streams.remove(name);
+        self.prefetch(&[name], &[]).await
+    }
+
+    async fn follows_a_conflict(&mut self, event: &Parcel) -> Result<bool, JournalError> {
         let Some(prev) = event.prev() else { return Ok(false) };
         let mut script = Script::default();
         script.add("SELECT 1 FROM conflicts WHERE hash = ?").bind(prev.as_bytes().as_slice());
         Ok(self.read(script).await?.first().is_some_and(|rows| !rows.is_empty()))
     }
 
-    async fn keep_aside(&mut self, event: &Event, reason: &str) -> Result<(), JournalError> {
+    async fn keep_aside(&mut self, event: &Parcel, reason: &str) -> Result<(), JournalError> {
         let mut script = Script::default();
         script.add(
             "INSERT OR IGNORE INTO conflicts (hash, event_id, stream, seq, recorded_us, reason, text) \
@@ -79,7 +110,8 @@ impl Transaction<'_> {
         );
         let seq = i64::try_from(event.seq()).unwrap_or(i64::MAX);
         script.bind(event.hash().as_bytes().as_slice()).bind(event.event_id().as_bytes().as_slice());
-        script.bind(event.stream().as_str()).bind(seq).bind(self.now_us).bind(reason).bind(event.text());
+        script.bind(event.stream().as_str()).bind(seq).bind(self.now_us).bind(reason);
+        script.bind(event.text().unwrap_or_default());
         self.read(script).await.map(drop)
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use super::SqliteJournal;
 use crate::{
     event::{Event, StreamId},
-    journal::{JournalError, Verdict},
+    journal::{Journal, JournalError, Verdict},
 };
 
 /// Events in one step of reading.
@@ -42,8 +42,7 @@ pub(super) async fn read(path: &Path) -> Result<SqliteJournal, JournalError> {
 }
 
 async fn append(journal: &SqliteJournal, events: &[Event]) -> Result<(), String> {
-    let verdicts = journal.writer().map_err(|error| error.to_string())?.append(events).await;
-    let verdicts = verdicts.map_err(|error| error.to_string())?;
+    let verdicts = journal.append(events).await.map_err(|error| error.to_string())?;
     for (event, verdict) in events.iter().zip(verdicts) {
         if let Verdict::Rejected(why) = verdict {
             return Err(format!("event {} of {}: {why}", event.seq(), event.stream()));
@@ -65,7 +64,7 @@ impl SqliteJournal {
                 if !transaction.streams.contains_key(event.stream().as_str()) {
                     transaction.open_stream(event.stream(), event.component(), false).await?;
                 }
-                transaction.push(event).await?;
+                transaction.push(&event.clone().into()).await?;
             }
             transaction.commit().await
         };

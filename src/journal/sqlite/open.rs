@@ -10,6 +10,7 @@ use sqlx::{
 use super::{
     Inner, Readers, SqliteJournal, archive,
     error::{BUSY_DEADLINE, translate},
+    ledger::Ledger,
     migrate::{self, Look},
     site::{Access, Site},
     writer::Writer,
@@ -84,6 +85,7 @@ impl SqliteJournal {
             is_archive: false,
             writer: Ok(writer),
             readers,
+            ledger: Ledger::default(),
         })))
     }
 }
@@ -112,7 +114,9 @@ async fn writable(site: Site) -> Result<SqliteJournal, JournalError> {
     let writer = Arc::new(Writer::new(Some(site.clone()), options, id.clone(), connection));
     let readers = pool(common(SqliteConnectOptions::new().filename(&site.path)).pragma("query_only", "on"));
     let name = site.path.display().to_string();
-    Ok(SqliteJournal(Arc::new(Inner { id, site: Some(site), name, is_archive: false, writer: Ok(writer), readers })))
+    let writer = Ok(writer);
+    let ledger = Ledger::default();
+    Ok(SqliteJournal(Arc::new(Inner { id, site: Some(site), name, is_archive: false, writer, readers, ledger })))
 }
 
 /// Opens the file without a lock when it is up to date, which it is but once in its life. `None` when it wants making.
@@ -175,6 +179,7 @@ async fn read_only(site: Site, because: String) -> Result<SqliteJournal, Journal
         is_archive: false,
         writer: Err(refused),
         readers: pool(options),
+        ledger: Ledger::default(),
     })))
 }
 
@@ -190,6 +195,7 @@ async fn archived(site: Site) -> Result<SqliteJournal, JournalError> {
         writer: Err(JournalError::ReadOnly { path: site.path.clone(), because }),
         site: Some(site),
         readers: Readers::Writer(writer),
+        ledger: Ledger::default(),
     })))
 }
 

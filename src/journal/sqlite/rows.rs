@@ -10,6 +10,7 @@ pub(super) use crate::journal::{
 use crate::{
     event::Observation,
     journal::{
+        Parcel,
         loaded::{Gathered, SELECT_KNOWN, SELECT_STREAMS, Waiting, gather},
         projection::{Change, Picture, Totals, duration_class},
         replay::Command,
@@ -29,7 +30,7 @@ pub(super) fn select_streams(script: &mut Script, names: &[&str]) {
     }
 }
 
-pub(super) const KNOWN_COLUMNS: usize = 3;
+pub(super) const KNOWN_COLUMNS: usize = 4;
 
 pub(super) fn select_known(script: &mut Script, ids: &[Uuid]) {
     for ids in ids.chunks(512) {
@@ -53,19 +54,23 @@ fn chunk<'r, T>(shape: Shape, rows: &mut &'r [T]) -> &'r [T] {
 }
 
 pub(super) fn insert_events(scripts: &mut Vec<Script>, shape: Shape, rows: &[EventRow], now_us: i64) {
-    const SQL: &str =
-        "INSERT INTO events (position, event_id, stream, seq, type, time_us, recorded_us, hash, link, text) VALUES ";
+    const SQL: &str = "INSERT INTO events (position, event_id, stream, seq, type, time_us, recorded_us, hash, link, text, residue) \
+         VALUES ";
     let mut rest = rows;
     while !rest.is_empty() {
         let rows = chunk(shape, &mut rest);
         shape.begin(scripts);
         let script = shape.last(scripts);
-        script.add(&format!("{SQL}{}", vec!["(?,?,?,?,?,?,?,?,?,?)"; rows.len()].join(",")));
-        for EventRow { position, stream, link, event } in rows {
+        script.add(&format!("{SQL}{}", vec!["(?,?,?,?,?,?,?,?,?,?,?)"; rows.len()].join(",")));
+        for EventRow { position, stream, link, parcel: event } in rows {
             let seq = i64::try_from(event.seq()).unwrap_or(i64::MAX);
             script.bind(position).bind(event.event_id().as_bytes().as_slice()).bind(stream).bind(seq);
             script.bind(event.kind().as_str()).bind(event.timestamp().as_microsecond()).bind(now_us);
             script.bind(event.hash().as_bytes().as_slice()).bind(link.as_bytes().as_slice()).bind(event.text());
+            script.bind(match event {
+                Parcel::Whole(_) => None,
+                Parcel::Stub(stub) => Some(stub.residue().to_string()),
+            });
         }
     }
 }

@@ -6,10 +6,10 @@
 
 use uuid::Uuid;
 
-use super::{SqliteJournal, prune::forget_text, rows, script::Script};
+use super::{SqliteJournal, prune::forget_text, script::Script};
 use crate::{
     event::{Draft, EventKind, Invalid},
-    journal::{Journal, JournalError, cells::Cells, projection::residue, replay::draw},
+    journal::{Journal, JournalError, cells::Cells, projection::residue},
 };
 
 pub(super) async fn scrub(journal: &SqliteJournal, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {
@@ -43,23 +43,7 @@ pub(super) async fn scrub(journal: &SqliteJournal, event_id: Uuid, observation: 
         script.bind(residue(&kind, &body).to_string()).bind(position);
         script.add("DELETE FROM conflicts WHERE event_id = ?").bind(event_id.as_bytes().as_slice());
         transaction.read(script).await?;
-        let page = transaction.page(stream, stream).await?;
-        if let Some(row) = page.streams.first().filter(|row| row.is_session() && !row.pruned) {
-            let said = transaction.said(&row.name).await?;
-            let drawn = draw(&row.component, &page.lines(row), &said);
-            let before = page.projected(row);
-            transaction.redraw(row, drawn.as_ref()).await?;
-            if let (Some(before), Some(after)) = (&before, &drawn) {
-                let mut sums = rows::Differences::new();
-                let then = Some((before.picture.day(), before.picture.totals()));
-                rows::add_difference(&mut sums, then, &after.picture);
-                let mut script = Script::default();
-                for ((day, component), totals) in &sums {
-                    rows::add_totals(&mut script, "rollups", *day, component, totals);
-                }
-                transaction.read(script).await?;
-            }
-        }
+        transaction.draw_again(stream).await?;
         transaction.record(&journal.own_stream(), std::slice::from_ref(observation)).await?;
         transaction.commit().await
     };

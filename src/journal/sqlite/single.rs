@@ -59,7 +59,7 @@ pub(super) fn script(row: &EventRow, change: Option<&Change>, loaded: &Loaded, n
         }
         Some(Change::Finished { at: None, .. } | Change::Facts(_)) => return None,
     }
-    let event = &row.event;
+    let event = &row.parcel;
     let mut script = Script::default();
     script.add("INSERT INTO single VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     script.bind(row.position).bind(event.event_id().as_bytes().as_slice());

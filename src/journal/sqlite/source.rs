@@ -10,7 +10,7 @@ use crate::{
     event::SessionId,
     journal::{
         Difference, JournalError, Report,
-        source::{Search, Source, Statement, Value, WithText},
+        source::{Notes, Search, Source, Statement, Value, WithText},
         verify::{self, Verified},
     },
 };
@@ -32,6 +32,14 @@ impl Source for &SqliteJournal {
 impl Search for &SqliteJournal {
     async fn find_text(&mut self, text: &str, few: i64) -> Result<WithText, JournalError> {
         text::find(self, text, few).await
+    }
+}
+
+impl Notes for &SqliteJournal {
+    async fn note(&mut self, statements: Vec<Statement>) -> Result<Vec<Vec<SqliteRow>>, JournalError> {
+        let mut script = Script::default();
+        statements.iter().for_each(|statement| add(&mut script, statement));
+        SqliteJournal::note(self, script).await
     }
 }
 
@@ -65,15 +73,19 @@ impl Source for On<'_> {
 impl From<Statement> for Script {
     fn from(statement: Statement) -> Self {
         let mut script = Self::default();
-        script.add(&statement.sql);
-        for value in &statement.values {
-            match value {
-                Value::Text(text) => script.bind(text.as_str()),
-                Value::Number(number) => script.bind(*number),
-                Value::Bytes(bytes) => script.bind(bytes.as_slice()),
-            };
-        }
+        add(&mut script, &statement);
         script
+    }
+}
+
+fn add(script: &mut Script, statement: &Statement) {
+    script.add(&statement.sql);
+    for value in &statement.values {
+        match value {
+            Value::Text(text) => script.bind(text.as_str()),
+            Value::Number(number) => script.bind(*number),
+            Value::Bytes(bytes) => script.bind(bytes.as_slice()),
+        };
     }
 }
 

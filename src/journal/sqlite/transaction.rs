@@ -27,7 +27,7 @@ use super::{
 use crate::{
     event::{Event, EventKind, Hash, JournalId, Observation, StreamId},
     journal::{
-        JournalError,
+        JournalError, Parcel,
         cells::{Cells, number},
         chain::{genesis, link},
         loaded::Known,
@@ -215,22 +215,29 @@ impl<'c> Transaction<'c> {
         Ok(())
     }
 
-    /// Puts an event at the end of the journal and at the head of its stream, which must be loaded.
-    pub(super) async fn push(&mut self, event: &Event) -> Result<(), JournalError> {
+    /// Puts an event, or its stub, at the end of the journal and at the head of its stream, which must be loaded.
+    pub(super) async fn push(&mut self, parcel: &Parcel) -> Result<(), JournalError> {
         self.position += 1;
         let position = u64::try_from(self.position).unwrap_or(0);
-        self.link = link(&self.link, position, &event.event_id(), &event.hash());
-        let stream = self.streams.get_mut(event.stream().as_str()).expect("the caller has loaded the stream");
-        let row = EventRow { position: self.position, stream: stream.id, link: self.link, event: event.clone() };
+        self.link = link(&self.link, position, &parcel.event_id(), &parcel.hash());
+        let stream = self.streams.get_mut(parcel.stream().as_str()).expect("the caller has loaded the stream");
+        let row = EventRow { position: self.position, stream: stream.id, link: self.link, parcel: parcel.clone() };
         let change = stream.push(&row, self.now_us);
         if let Some(change) = change {
-            self.changes.push((self.position, stream.id, event.timestamp().as_microsecond(), change));
+            self.changes.push((self.position, stream.id, parcel.timestamp().as_microsecond(), change));
         }
-        let known = Known { hash: event.hash(), text: None, event: Some(event.clone()) };
-        self.known.insert(event.event_id(), known);
+        let event = match parcel {
+            Parcel::Whole(event) => Some(event.clone()),
+            Parcel::Stub(_) => None,
+        };
+        let known = Known { hash: parcel.hash(), text: None, is_stub: event.is_none(), event: event.clone() };
+        self.known.insert(parcel.event_id(), known);
         self.events.push(row);
-        if *event.kind() == EventKind::Observation && matches!(event.stream(), StreamId::Journal(_)) {
-            self.observe(event).await?;
+        if let Some(event) = event
+            && *event.kind() == EventKind::Observation
+            && matches!(event.stream(), StreamId::Journal(_))
+        {
+            self.observe(&event).await?;
         }
         if self.events.len() >= ROWS_WAITING {
             self.flush().await?;
@@ -272,6 +279,21 @@ impl<'c> Transaction<'c> {
             rows::insert_observation(shape.last(&mut scripts), position, &observation, time_us);
         }
         scripts
+    }
+
+    /// Writes the rows of the streams that have changed, and the sums, before the end of the transaction.
+    pub(super) async fn write_streams(&mut self) -> Result<(), JournalError> {
+        let (mut script, mut sums) = (Script::default(), BTreeMap::new());
+        for (name, loaded) in &mut self.streams {
+            if loaded.has_changed() {
+                rows::write_stream(&mut script, name, loaded, &mut sums);
+                loaded.settle();
+            }
+        }
+        for ((day, component), totals) in &sums {
+            rows::add_totals(&mut script, "rollups", *day, component, totals);
+        }
+        self.read(script).await.map(drop)
     }
 
     /// Writes everything and commits.
@@ -331,14 +353,15 @@ impl<'c> Transaction<'c> {
             return None;
         }
         let change = self.changes.first().map(|(.., change)| change);
-        let loaded = self.streams.get(row.event.stream().as_str())?;
+        let loaded = self.streams.get(row.parcel.stream().as_str())?;
         single::script(row, change, loaded, self.now_us)
     }
 
     fn into_warm(self) -> Warm {
         // One process records few sessions at a time; a tracker's many are read again.
         let streams = if self.streams.len() > 4 { HashMap::new() } else { self.streams };
-        let streams = streams.into_iter().map(|(name, loaded)| (name, loaded.settled())).collect();
+        let mut streams = streams;
+        streams.values_mut().for_each(Loaded::settle);
         Warm { streams, data_version: self.data_version, position: self.position, link: self.link }
     }
 

@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     event::{Draft, Event, EventKind, JournalId},
-    journal::{JournalError, Stream, Verdict},
+    journal::{JournalError, Parcel, Stream, Verdict},
 };
 
 /// At most this many events are written in one transaction of shared work.
@@ -42,14 +42,14 @@ const SHARE: usize = 4_000;
 /// Something to write, and whom to tell.
 pub(super) enum Work {
     Record(Stream, Vec<Draft>, oneshot::Sender<Result<Vec<Event>, JournalError>>),
-    Append(Vec<Event>, oneshot::Sender<Result<Vec<Verdict>, JournalError>>),
+    Receive(Vec<Parcel>, oneshot::Sender<Result<Vec<Verdict>, JournalError>>),
 }
 
 impl Work {
     fn size(&self) -> usize {
         match self {
             Self::Record(_, drafts, _) => drafts.len(),
-            Self::Append(events, _) => events.len(),
+            Self::Receive(parcels, _) => parcels.len(),
         }
     }
 
@@ -64,7 +64,7 @@ impl Work {
     fn fail(self, error: JournalError) {
         match self {
             Self::Record(_, _, reply) => drop(reply.send(Err(error))),
-            Self::Append(_, reply) => drop(reply.send(Err(error))),
+            Self::Receive(_, reply) => drop(reply.send(Err(error))),
         }
     }
 }
@@ -104,7 +104,7 @@ impl Drop for Serving {
 /// What is to be told once the transaction is committed.
 enum Answer {
     Record(oneshot::Sender<Result<Vec<Event>, JournalError>>, Result<Vec<Event>, JournalError>),
-    Append(oneshot::Sender<Result<Vec<Verdict>, JournalError>>, Vec<Verdict>),
+    Receive(oneshot::Sender<Result<Vec<Verdict>, JournalError>>, Vec<Verdict>),
 }
 
 /// The connection that writes.
@@ -158,10 +158,10 @@ impl Writer {
         self.submit(Work::Record(stream.clone(), drafts.to_vec(), reply), answer).await
     }
 
-    /// Queues sealed events and waits until they are judged and stored.
-    pub(super) async fn append(self: &Arc<Self>, events: &[Event]) -> Result<Vec<Verdict>, JournalError> {
+    /// Queues what was sealed elsewhere and waits until it is judged and stored.
+    pub(super) async fn receive(self: &Arc<Self>, parcels: &[Parcel]) -> Result<Vec<Verdict>, JournalError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Work::Append(events.to_vec(), reply), answer).await
+        self.submit(Work::Receive(parcels.to_vec(), reply), answer).await
     }
 
     /// Queues work, and serves the queue until the answer is there.
@@ -295,8 +295,8 @@ impl Writer {
                         drop(reply.send(Err(error)));
                     }
                 },
-                Work::Append(events, reply) => match transaction.append(&events).await {
-                    Ok(verdicts) => answers.push(Answer::Append(reply, verdicts)),
+                Work::Receive(parcels, reply) => match transaction.receive(&parcels).await {
+                    Ok(verdicts) => answers.push(Answer::Receive(reply, verdicts)),
                     Err(error) => {
                         failure = Some(error.clone());
                         drop(reply.send(Err(error)));
@@ -311,9 +311,9 @@ impl Writer {
         for answer in answers {
             match (answer, &outcome) {
                 (Answer::Record(reply, result), Ok(_)) => drop(reply.send(result)),
-                (Answer::Append(reply, verdicts), Ok(_)) => drop(reply.send(Ok(verdicts))),
+                (Answer::Receive(reply, verdicts), Ok(_)) => drop(reply.send(Ok(verdicts))),
                 (Answer::Record(reply, _), Err(error)) => drop(reply.send(Err(error.clone()))),
-                (Answer::Append(reply, _), Err(error)) => drop(reply.send(Err(error.clone()))),
+                (Answer::Receive(reply, _), Err(error)) => drop(reply.send(Err(error.clone()))),
             }
         }
         outcome
@@ -329,8 +329,8 @@ impl Writer {
             Some(Work::Record(stream, drafts, _)) => {
                 (vec![stream.id.as_str()], drafts.iter().map(Draft::event_id).collect())
             }
-            Some(Work::Append(events, _)) => {
-                events.iter().map(|event| (event.stream().as_str(), event.event_id())).unzip()
+            Some(Work::Receive(parcels, _)) => {
+                parcels.iter().map(|parcel| (parcel.stream().as_str(), parcel.event_id())).unzip()
             }
             None => Default::default(),
         };
@@ -427,6 +427,10 @@ impl Writer {
             return Ok(None);
         }
         self.options.connect().await.map(Some).map_err(|error| self.translate(&error))
+    }
+
+    pub(super) fn options(&self) -> &SqliteConnectOptions {
+        &self.options
     }
 
     pub(super) fn translate(&self, error: &sqlx::Error) -> JournalError {

@@ -108,7 +108,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         let body: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let field = error.path().to_string();
-            let field = if field == "." { "body".to_owned() } else { field };
+            // `?` is a place whose name was not read any more.
+            let field = field.trim_end_matches('?').trim_end_matches('.');
+            let field = if field.is_empty() { "body" } else { field }.to_owned();
             TrackerError::Invalid { field, rule: error.into_inner().to_string() }.into_response()
         })?;
         reader.end().map_err(|error| {

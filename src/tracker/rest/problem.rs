@@ -34,7 +34,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(status: u16, kind: &str, detail: impl Into<String>) -> Self {
+    pub(in crate::tracker) fn new(status: u16, kind: &str, detail: impl Into<String>) -> Self {
         let title = kind.replace('-', " ");
         let kind = format!("urn:admin-shell:problem:{kind}");
         Self { kind, title, status, detail: detail.into(), ..Self::default() }

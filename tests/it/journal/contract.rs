@@ -1,8 +1,11 @@
 //! What every journal does, whatever keeps it.
 
 use admin_shell::{
-    event::{EndReason, Status, StreamId},
-    journal::{CommandFilter, Entry, Filter, Found, Journal, Page, SessionStatus, SqliteJournal, Verdict},
+    event::{EndReason, Hash, JournalId, SessionId, Status, StreamId},
+    journal::{
+        CommandFilter, Entry, Filter, Found, Head, Journal, Page, Parcel, Presence, Progress, Refusal, SessionStatus,
+        SqliteJournal, Stub, Verdict,
+    },
 };
 
 use super::fixture::{Place, Writing, at, call_start, command_end, command_start, end, observation, start};
@@ -204,6 +207,130 @@ contract! {
         sorted.sort_by(|a, b| b.cmp(a));
         sorted.dedup();
         assert_eq!(seen, sorted);
+    }
+
+    async fn what_comes_after_a_position(journal: &dyn Journal) {
+        let empty = journal.after(0, None, 10).await.expect("read");
+        assert_eq!((empty.placed.len(), empty.upto), (0, 0));
+        let (a, b) = (Writing::new("orchestrator"), Writing::new("manager"));
+        let first = a.whole(journal, 0, 1).await;
+        b.whole(journal, 10, 1).await;
+        journal.record(&journal.own_stream(), &[observation(at(20), Some(&a.id), "crashed")]).await.expect("recorded");
+        let all = journal.after(0, None, 100).await.expect("read");
+        assert_eq!((all.placed.len(), all.upto), (9, 9));
+        assert!(all.placed.iter().zip(1..).all(|(placed, position)| placed.position == position));
+        assert_eq!(all.placed[0].parcel, Parcel::Whole(first[0].clone()));
+        // Cut short it goes up to its last one, else up to the journal's end, whoever wrote there.
+        let two = journal.after(1, Some("orchestrator"), 2).await.expect("read");
+        assert_eq!((two.placed.iter().map(|placed| placed.position).collect::<Vec<_>>(), two.upto), (vec![2, 3], 3));
+        let rest = journal.after(3, Some("orchestrator"), 2).await.expect("read");
+        assert_eq!((rest.placed.len(), rest.upto), (1, 9));
+        let own = journal.after(0, Some("journal"), 10).await.expect("read");
+        assert_eq!(own.placed.iter().map(|placed| placed.position).collect::<Vec<_>>(), [9]);
+
+        let head = journal.head().await.expect("head");
+        assert_eq!((&head.tracker_id, head.position), (journal.id(), 9));
+        assert!(journal.knows(&head).await.expect("asked"));
+        assert!(!journal.knows(&Head { position: 10, ..head.clone() }).await.expect("asked"));
+        assert!(!journal.knows(&Head { position: 8, ..head.clone() }).await.expect("asked"));
+        assert!(!journal.knows(&Head { tracker_id: JournalId::new(), ..head }).await.expect("asked"));
+    }
+
+    async fn cursors_receipts_and_refusals(journal: &dyn Journal) {
+        let session = Writing::new("orchestrator");
+        let events = session.whole(journal, 0, 3).await;
+        let (sink, component) = ("https://tracker.example/", "orchestrator");
+        assert_eq!(journal.cursor(sink, component).await.expect("cursor"), None);
+        let tracker = JournalId::new();
+        let head = |position| Head { tracker_id: tracker.clone(), position, link: Hash::of(&[position as u8]) };
+        let progress = |position, receipt| Progress {
+            sink: sink.into(), component: component.into(), position, receipt, buried: Vec::new(),
+        };
+        for position in [2, 4, 6] {
+            journal.delivered(&progress(position, Some(head(position * 10)))).await.expect("noted");
+        }
+        let refusal = Refusal { position: 7, event_id: events[6].event_id(), reason: "too old".into() };
+        journal.delivered(&Progress { buried: vec![refusal], ..progress(7, None) }).await.expect("noted");
+        assert_eq!(journal.cursor(sink, component).await.expect("cursor"), Some(7));
+        assert_eq!(journal.cursor(sink, "manager").await.expect("cursor"), None);
+        let receipts = journal.receipts(sink, component).await.expect("receipts");
+        assert_eq!(receipts.iter().map(|kept| kept.position).collect::<Vec<_>>(), [6, 4, 2]);
+        assert_eq!(receipts[0].head, head(60));
+        let report = journal.verify(None).await.expect("verified");
+        assert_eq!((report.faults.len(), report.anchors.len()), (0, 3), "{:?}", report.faults);
+
+        let deliveries = journal.deliveries().await.expect("deliveries");
+        assert_eq!(deliveries.len(), 1);
+        assert_eq!((deliveries[0].position, deliveries[0].backlog, deliveries[0].buried), (7, 1, 1));
+        let buried = journal.buried(Some(sink)).await.expect("buried");
+        assert_eq!((buried[0].position, buried[0].reason.as_str(), buried[0].seq), (7, "too old", 6));
+        assert_eq!(buried[0].session_id.as_str(), session.id.as_str());
+        assert!(journal.buried(Some("another")).await.expect("buried").is_empty());
+
+        // Going back forgets the receipts beyond.
+        journal.delivered(&progress(3, None)).await.expect("noted");
+        assert_eq!(journal.receipts(sink, component).await.expect("receipts").len(), 1);
+        journal.unbury(sink, &[7]).await.expect("unburied");
+        assert!(journal.buried(None).await.expect("buried").is_empty());
+        assert!(journal.forget_sink(sink).await.expect("forgotten"));
+        assert!(!journal.forget_sink(sink).await.expect("forgotten"));
+        assert!(journal.deliveries().await.expect("deliveries").is_empty());
+    }
+
+    async fn a_stub_keeps_the_place_until_its_event_comes(journal: &dyn Journal) {
+        let elsewhere = SqliteJournal::in_memory().await.expect("another journal");
+        let session = Writing::new("orchestrator");
+        let events = session.whole(&elsewhere, 0, 2).await;
+        let mut parcels: Vec<Parcel> = events.iter().cloned().map(Parcel::Whole).collect();
+        for refused in [0, 1, 4] {
+            parcels[refused] = Stub::of(&events[refused], "refused: too old").into();
+        }
+        let verdicts = journal.receive(&parcels).await.expect("received");
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Accepted), "{verdicts:?}");
+        let again = journal.receive(&parcels).await.expect("received");
+        assert!(again.iter().all(|verdict| *verdict == Verdict::Duplicate), "{again:?}");
+        let report = journal.verify(None).await.expect("verified");
+        assert!(report.faults.is_empty(), "{:?}", report.faults);
+        assert_eq!(report.pruned, 3);
+        // A stub travels on as what it is.
+        let on = journal.after(0, None, 10).await.expect("read");
+        assert_eq!(on.placed.iter().map(|placed| placed.parcel.clone()).collect::<Vec<_>>(), parcels);
+        let seen = one(journal, session.id.as_str()).await;
+        assert_eq!((seen.username, seen.commands, seen.status), (None, 2, SessionStatus::Ended));
+
+        let verdicts = journal.append(&events).await.expect("appended");
+        let accepted: Vec<_> = (0..).zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Accepted).collect();
+        assert_eq!(accepted.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 1, 4], "{verdicts:?}");
+        let report = journal.verify(None).await.expect("verified");
+        assert!(report.faults.is_empty(), "{:?}", report.faults);
+        assert_eq!(report.pruned, 0);
+        let here = one(journal, session.id.as_str()).await;
+        let mut there = one(&elsewhere, session.id.as_str()).await;
+        there.last_seen = here.last_seen;
+        assert_eq!(here, there);
+        let found = Filter { text: Some("show(1)".into()), ..Filter::default() };
+        assert_eq!(journal.sessions(&found, &Page::default()).await.expect("found").records.len(), 1);
+        assert!(journal.rebuild().await.expect("rebuilt").corrected.is_empty());
+    }
+
+    async fn beats_and_requests_to_end(journal: &dyn Journal) {
+        let session = Writing::new("orchestrator");
+        session.record(journal, &[start(at(0), "ada", "host-a")]).await.expect("recorded");
+        let beat = Presence {
+            session_id: session.id.clone(), component_name: "orchestrator".into(), lease_seconds: 30, emits: Vec::new(),
+        };
+        journal.beat(std::slice::from_ref(&beat)).await.expect("noted");
+        journal.beat(&[beat]).await.expect("noted");
+        assert_eq!(one(journal, session.id.as_str()).await.status, SessionStatus::Active);
+        let ids = [SessionId::new(), session.id.clone()];
+        assert!(journal.end_requests(&ids).await.expect("asked").is_empty());
+        let own = journal.own_stream();
+        journal.record(&own, &[observation(at(1), Some(&session.id), "end_requested")]).await.expect("recorded");
+        let requests = journal.end_requests(&ids).await.expect("asked");
+        assert_eq!(requests.len(), 1);
+        assert_eq!((&requests[0].session_id, requests[0].by.as_str()), (&session.id, "a test"));
+        session.record(journal, &[end(at(2), EndReason::Operator, 1)]).await.expect("recorded");
+        assert!(journal.end_requests(&ids).await.expect("asked").is_empty());
     }
 
     async fn prefixes_find_what_they_name(journal: &dyn Journal) {

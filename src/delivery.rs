@@ -1,0 +1,3 @@
+//! From the journal to other places: sinks, and what brings them what the journal holds, whatever happens on the way.
+
+pub mod wire;
