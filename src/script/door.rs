@@ -221,7 +221,7 @@ impl Call<'_> {
                 }
             };
             match admitted {
-                Ok(()) => recorder.intent(EventKind::CallStart, &body).await,
+                Ok(()) => recorder.intent(EventKind::CallStart, &body, &run.cx.cancelled).await,
                 Err(because) => {
                     recorder.missed(&because).await;
                     Err(because)
@@ -271,7 +271,7 @@ impl Call<'_> {
         let body = self.start(args, decision);
         let recorded = setting.runtime.block_on(async {
             match self.run.recorded {
-                true => setting.recorder.intent(EventKind::CallStart, &body).await,
+                true => setting.recorder.intent(EventKind::CallStart, &body, &self.run.cx.cancelled).await,
                 false => {
                     let because = Unrecorded::lost("the command itself was not recorded");
                     setting.recorder.missed(&because).await;

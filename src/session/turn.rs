@@ -48,7 +48,7 @@ impl Session {
         let prepared = self.prepare(work, number);
         let mut warnings = Vec::new();
 
-        let intent = setting.recorder.intent(EventKind::CommandStart, &prepared.start).await;
+        let intent = setting.recorder.intent(EventKind::CommandStart, &prepared.start, &token).await;
         let recorded = intent.is_ok();
         if let Err(because) = &intent {
             warnings.push(format!("not recorded: {because}"));
