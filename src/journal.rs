@@ -24,6 +24,7 @@ mod error;
 mod filter;
 mod judge;
 mod loaded;
+mod open;
 mod outbox;
 mod pace;
 mod pages;
@@ -48,6 +49,7 @@ mod verify;
 
 pub use error::JournalError;
 pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};
+pub use open::{is_postgres, open, open_existing};
 pub use outbox::{ALL_COMPONENTS, Buried, DeliveryStatus, Head, Kept, Outgoing, Placed, Progress, Refusal};
 pub use parcel::{Always, Parcel, Stub};
 #[cfg(feature = "postgres")]

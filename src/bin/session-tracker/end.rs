@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use admin_shell::{
     event::check_reason,
-    journal::{Found, Journal, SessionRecord, SessionStatus},
+    journal::{Found, SessionRecord, SessionStatus},
     recorder::{Ended, end_session},
 };
 use clap::Args;
@@ -55,7 +55,7 @@ pub(crate) async fn run(end: End, source: &Source) -> Result<(), Stop> {
     // Every id is looked up before anything ends: a mistyped one must not leave half of the work done.
     let mut sessions = Vec::new();
     for id in &end.ids {
-        sessions.push(find::session(&place.journal, id).await?);
+        sessions.push(find::session(&*place.journal, id).await?);
     }
     let by = me();
     let why = end.reason.unwrap_or_else(|| format!("{by} ended it from the command line"));
@@ -89,7 +89,7 @@ pub(crate) async fn run(end: End, source: &Source) -> Result<(), Stop> {
 }
 
 async fn end_one(place: &Place, session: &SessionRecord, by: &str, why: &str) -> Result<Outcome, Stop> {
-    let outcome = match end_session(&place.journal, &place.path, session, by, why).await? {
+    let outcome = match end_session(&*place.journal, place.database.place(), session, by, why).await? {
         Ended::Recorded => "it was dead, an operator's end is recorded",
         Ended::Already => "it had ended before, nothing changed",
         Ended::Requested if obeys(place, session).await? => "asked to end, and ended",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use admin_shell::{
     event::StreamId,
-    journal::{Entry, Found, Journal, SessionStatus, SqliteJournal},
+    journal::{Entry, Found, Journal, SessionStatus},
     render::table,
 };
 use clap::Args;
@@ -59,14 +59,14 @@ pub(crate) async fn run(events: Events, source: &Source) -> Result<(), Stop> {
         return Err(Stop::Usage("--follow: must go with --format table or ndjson".to_owned()));
     }
     let place = source.open().await?;
-    let stream = find::stream(&place.journal, &events.id).await?;
+    let stream = find::stream(&*place.journal, &events.id).await?;
     let mut sheet = events.output.open()?;
     let mut writer = Writer::begin(&mut sheet, format)?;
     let mut next = 0;
     loop {
         // Asked before the events are read: what was said until its end is then among them.
         let is_over = !events.follow || has_ended(&place, &stream).await?;
-        next = copy(&place.journal, &stream, next, &mut writer).await?;
+        next = copy(&*place.journal, &stream, next, &mut writer).await?;
         if is_over {
             break;
         }
@@ -81,7 +81,7 @@ pub(crate) async fn run(events: Events, source: &Source) -> Result<(), Stop> {
 }
 
 /// Writes what there is from `from` on; the `seq` to go on with.
-async fn copy(journal: &SqliteJournal, stream: &StreamId, mut from: u64, writer: &mut Writer<'_>) -> Result<u64, Stop> {
+async fn copy(journal: &dyn Journal, stream: &StreamId, mut from: u64, writer: &mut Writer<'_>) -> Result<u64, Stop> {
     loop {
         let page = journal.events(stream, from, PAGE).await?;
         writer.page(stream, &page)?;

@@ -8,11 +8,10 @@ use std::{
     net::{SocketAddr, TcpListener},
     num::NonZeroU32,
     path::PathBuf,
-    sync::Arc,
 };
 
 use admin_shell::{
-    journal::SqliteJournal,
+    journal,
     tracker::{Limits, Tracker, server},
 };
 use anyhow::Context;
@@ -65,14 +64,13 @@ pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
     }
     // Caught from here on: a stop that comes while it starts is obeyed as well.
     let stop = stop()?;
-    let path = source.path()?;
-    let name = path.to_str().ok_or_else(|| Stop::Usage(format!("database: {} is not UTF-8", path.display())))?;
-    let journal = SqliteJournal::open(name).await?;
+    let database = source.database()?;
+    let journal = journal::open(database.opening()).await?;
     if let Some(error) = journal.read_only() {
         return Err(error.clone().into());
     }
     let is_open = gate.is_open();
-    let tracker = Tracker::new(Arc::new(journal), Some(path.clone()), gate);
+    let tracker = Tracker::new(journal, Some(database.place().to_owned()), gate);
     let tls = match (&serve.tls_cert, &serve.tls_key) {
         (Some(certificate), Some(key)) => {
             let tls = server::tls(certificate, key).await.with_context(|| format!("reading {}", certificate.display()));
@@ -85,7 +83,7 @@ pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
         TcpListener::bind(address).with_context(|| format!("listening on {address}")).map_err(Stop::Failed)?;
     listener.set_nonblocking(true).context("listening")?;
     let address = listener.local_addr().context("listening").map_err(Stop::Failed)?;
-    say(&format!("session-tracker listens on {scheme}://{address}, journal {}", path.display()));
+    say(&format!("session-tracker listens on {scheme}://{address}, journal {database}"));
     if is_open {
         say(
             "No secret is set: whoever reaches this address may read and write. Set SESSION_TRACKER_SECRET to ask for tokens.",

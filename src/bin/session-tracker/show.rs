@@ -5,7 +5,7 @@ mod changes;
 use admin_shell::{
     Width,
     event::Observation,
-    journal::{CommandFilter, CommandRecord, Journal, SessionRecord, SqliteJournal},
+    journal::{CommandFilter, CommandRecord, Journal, SessionRecord},
     render::{render, table, visible},
 };
 use clap::Args;
@@ -34,9 +34,9 @@ pub(crate) struct Show {
 
 pub(crate) async fn run(show: Show, source: &Source) -> Result<(), Stop> {
     let place = source.open().await?;
-    let record = find::session(&place.journal, &show.id).await?;
+    let record = find::session(&*place.journal, &show.id).await?;
     let more = match show.output.format() {
-        Format::Table => Some(More::of(&place.journal, &record).await?),
+        Format::Table => Some(More::of(&*place.journal, &record).await?),
         Format::Json | Format::Ndjson | Format::Csv => None,
     };
     answer::one(&show.output, &record, |sheet| {
@@ -71,7 +71,7 @@ struct More {
 }
 
 impl More {
-    async fn of(journal: &SqliteJournal, record: &SessionRecord) -> Result<Self, Stop> {
+    async fn of(journal: &dyn Journal, record: &SessionRecord) -> Result<Self, Stop> {
         let filter =
             CommandFilter { session: Some(record.session_id.clone()), limit: COMMANDS, ..CommandFilter::default() };
         let mut commands = journal.commands(&filter).await?;

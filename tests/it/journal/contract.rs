@@ -8,6 +8,8 @@ use admin_shell::{
     },
 };
 
+#[cfg(feature = "postgres")]
+use super::fixture::{Kind, Store};
 use super::fixture::{Place, Writing, at, call_start, command_end, command_start, end, observation, start};
 
 /// Runs a test of the contract on every kind of journal.
@@ -35,8 +37,8 @@ macro_rules! contract {
             #[cfg(feature = "postgres")]
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                let journal = super::super::fixture::on_postgres().await;
-                run(&journal).await;
+                let journal = Store::new(Kind::Postgres).await.open().await;
+                run(&*journal).await;
                 journal.close().await;
             }
         }

@@ -3,7 +3,7 @@
 use admin_shell::{
     Width,
     event::{CallEnd, CallStart, EventKind, SessionId, StreamId},
-    journal::{Entry, Journal, SqliteJournal},
+    journal::{Entry, Journal},
 };
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub(super) struct Change {
 }
 
 /// The changes of a session, in their order.
-pub(super) async fn of(journal: &SqliteJournal, session: &SessionId) -> Result<Vec<Change>, Stop> {
+pub(super) async fn of(journal: &dyn Journal, session: &SessionId) -> Result<Vec<Change>, Stop> {
     let stream = StreamId::Session(session.clone());
     let mut changes: Vec<Change> = Vec::new();
     let mut from = 0;
