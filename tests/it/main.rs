@@ -29,3 +29,4 @@ mod service;
 mod sessions;
 mod testing;
 mod trouble;
+mod words;
