@@ -12,7 +12,7 @@ use std::{
         process::CommandExt,
     },
     path::{Path, PathBuf},
-    process::{ChildStdin, Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -38,8 +38,8 @@ pub(crate) struct Server {
     user: Option<User>,
     port: u16,
     password: String,
-    /// When this is closed, the server is stopped and its directory removed.
-    _alive: ChildStdin,
+    /// When its standard input is closed, it stops the server and removes the directory.
+    watch: Child,
 }
 
 static DATABASES: AtomicU32 = AtomicU32::new(0);
@@ -60,10 +60,10 @@ impl Server {
             chown(&directory, Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("the directory is given away");
         }
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("only its user may look");
-        let alive = watch(&programs, &directory, user.as_ref());
+        let watch = watch(&programs, &directory, user.as_ref());
         let password = uuid::Uuid::now_v7().simple().to_string();
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its number").port();
-        let mut server = Self { directory, programs, user, port, password, _alive: alive };
+        let mut server = Self { directory, programs, user, port, password, watch };
         server.make(disk);
         for _ in 0..5 {
             if server.command("pg_ctl").args(["-w", "-t", "60", "-s", "start"]).status().expect("pg_ctl").success() {
@@ -139,9 +139,18 @@ impl Server {
         &self.password
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL of a database.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://admin:{}@127.0.0.1:{}/{database}", self.password, self.port)
+        self.url_by(self.port, database)
+    }
+
+    /// The URL of a database by another way.
+    pub(crate) fn url_by(&self, port: u16, database: &str) -> String {
+        format!("postgres://admin:{}@127.0.0.1:{port}/{database}", self.password)
     }
 
     /// A connection to a database, for what only the server's owner does.
@@ -156,6 +165,13 @@ impl Server {
         connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database");
         connection.close().await.expect("closed");
         name
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.watch.stdin.take());
+        let _ = self.watch.wait();
     }
 }
 
@@ -180,7 +196,7 @@ fn unprivileged() -> User {
 }
 
 /// Stops and removes the server when this process is gone.
-fn watch(programs: &Path, directory: &Path, user: Option<&User>) -> ChildStdin {
+fn watch(programs: &Path, directory: &Path, user: Option<&User>) -> Child {
     const SCRIPT: &str = r#"cat >/dev/null; "$1/pg_ctl" -D "$2/data" -w -s -m immediate stop; rm -rf "$2""#;
     let mut command = Command::new("/bin/sh");
     command.args(["-c", SCRIPT, "sh"]).arg(programs).arg(directory).current_dir("/");
@@ -190,6 +206,5 @@ fn watch(programs: &Path, directory: &Path, user: Option<&User>) -> ChildStdin {
     if let Some(user) = user {
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     }
-    let mut child = command.spawn().expect("a shell");
-    child.stdin.take().expect("its standard input")
+    command.spawn().expect("a shell")
 }
