@@ -30,7 +30,10 @@ pub(super) enum Look {
 /// Looks at the version and at the id.
 pub(super) async fn look(connection: &mut PgConnection, address: &Address) -> Result<Look, JournalError> {
     let translate = |error: sqlx::Error| translate(&error, address);
-    let sql = "SELECT to_regclass('journal') IS NOT NULL, getdatabaseencoding()";
+    // Not `to_regclass`: it remembers that there was no table, and does not hear of one that was made while this
+    // transaction waited for the lock.
+    let sql = "SELECT EXISTS (SELECT 1 FROM pg_class WHERE relname = 'journal' AND pg_table_is_visible(oid)), \
+               getdatabaseencoding()::text";
     let row = sqlx::query(sql).fetch_one(&mut *connection).await.map_err(translate)?;
     let (is_there, encoding): (bool, String) = (row.get(0), row.get(1));
     if encoding != "UTF8" {
