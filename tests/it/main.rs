@@ -24,6 +24,8 @@ mod prompt;
 mod recording;
 mod redact;
 mod secrets;
+#[cfg(all(feature = "postgres", feature = "tracker"))]
+mod server;
 #[cfg(feature = "tracker")]
 mod service;
 mod sessions;

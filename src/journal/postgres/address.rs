@@ -15,7 +15,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// Parameters of a URL. What is not known is refused: a misspelt `sslmode` would be a connection in the clear, and a
 /// misspelt `password` would be written to the log by whoever ignores it.
-const PARAMETERS: [&str; 20] = [
+const PARAMETERS: [&str; 18] = [
     "sslmode",
     "ssl-mode",
     "sslrootcert",
@@ -34,8 +34,6 @@ const PARAMETERS: [&str; 20] = [
     "password",
     "application_name",
     "options",
-    "passfile",
-    "connect_timeout",
 ];
 
 /// A database, and what to call it.
