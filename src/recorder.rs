@@ -28,7 +28,7 @@ use crate::{
     redact::Redactor,
 };
 
-pub use observe::{Ended, LiveSession, end_session, sweep};
+pub use observe::{Ended, LiveSession, Lives, end_elsewhere, end_session, is_here, sweep};
 
 /// What may run while the journal can not be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

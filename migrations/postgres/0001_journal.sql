@@ -71,6 +71,8 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX events_by_id ON events (event_id);
 CREATE UNIQUE INDEX events_by_seq ON events (stream, seq);
 CREATE INDEX events_without_text ON events (position) WHERE text IS NULL;
+-- Starts, ends and observations, without the commands between them.
+CREATE INDEX events_milestones ON events (position) WHERE type IN ('session_start', 'session_end', 'observation');
 
 -- The sessions, as lists show them. Rewritten at a session's start and end only, so it can afford its indexes.
 CREATE TABLE sessions (
@@ -225,4 +227,18 @@ CREATE TABLE buried (
     reason TEXT COLLATE "C" NOT NULL,
     buried_us BIGINT NOT NULL,
     PRIMARY KEY (sink, position)
+);
+
+-- Who may write a stream that is received: the subject of the first token that brought an event of it.
+CREATE TABLE writers (
+    stream TEXT COLLATE "C" PRIMARY KEY,
+    writer TEXT COLLATE "C" NOT NULL
+);
+
+-- Sums over the record that are carried on instead of made anew: everything up to `position` is in `body`. Whoever
+-- carries one on says from which position, so that two trackers never add the same events.
+CREATE TABLE folds (
+    name TEXT COLLATE "C" PRIMARY KEY,
+    position BIGINT NOT NULL,
+    body TEXT NOT NULL
 );

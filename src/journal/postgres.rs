@@ -33,10 +33,10 @@ use uuid::Uuid;
 
 use self::{address::Address, writer::Writer};
 use super::{
-    Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Found, Head, Journal,
-    JournalError, JournalStatus, Kept, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned, PrunedSession,
-    Rebuilt, Report, SessionRecord, Sessions, Stream, Verdict, outbox::stored as outbox, presence::stored as presence,
-    prunings, query, read, retention,
+    Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Fold, Found, Head, Heard, Journal,
+    JournalError, JournalStatus, Kept, Milestones, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned,
+    PrunedSession, Rebuilt, Report, Rollup, SessionRecord, Sessions, Stream, Verdict, outbox::stored as outbox,
+    presence::stored as presence, prunings, query, read, retention, source::Notes, tracking,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -134,6 +134,51 @@ impl Journal for PostgresJournal {
 
     async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError> {
         presence::end_requests(&mut &*self, of).await
+    }
+
+    async fn presences(&self) -> Result<Vec<Heard>, JournalError> {
+        tracking::presences(&mut &*self).await
+    }
+
+    async fn writers(&self, of: &[StreamId]) -> Result<Vec<(StreamId, String)>, JournalError> {
+        tracking::writers(&mut &*self, of).await
+    }
+
+    async fn bind_writers(&self, writers: &[(StreamId, String)]) -> Result<(), JournalError> {
+        Notes::note(&mut &*self, vec![tracking::bind_writers(writers)]).await.map(drop)
+    }
+
+    async fn milestones(&self, after: u64, limit: u32) -> Result<Milestones, JournalError> {
+        tracking::milestones(&mut &*self, after, limit).await
+    }
+
+    async fn fold(&self, name: &str) -> Result<Option<Fold>, JournalError> {
+        tracking::fold(&mut &*self, name).await
+    }
+
+    async fn carry_on(&self, name: &str, from: Option<u64>, fold: &Fold) -> Result<bool, JournalError> {
+        let mut statement = tracking::carry_on(name, from, fold);
+        statement.sql.push_str(" RETURNING name");
+        let answers = Notes::note(&mut &*self, vec![statement]).await?;
+        Ok(answers.iter().any(|rows| !rows.is_empty()))
+    }
+
+    async fn rollups(
+        &self,
+        days: std::ops::RangeInclusive<i64>,
+        component: Option<&str>,
+    ) -> Result<Vec<Rollup>, JournalError> {
+        tracking::rollups(&mut &*self, days, component).await
+    }
+
+    async fn durations(
+        &self,
+        after: Timestamp,
+        before: Timestamp,
+        component: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, u64)>, JournalError> {
+        tracking::durations(&mut &*self, after, before, component, limit).await
     }
 
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {

@@ -6,21 +6,27 @@
 //! - Standard output holds the answer and nothing else; what is said about it goes to standard error.
 //! - Exit codes: 0 done, 1 failed (a fault was found, …), 2 wrong usage, 3 not found.
 
+mod analytics;
 mod answer;
 mod cli;
 mod clock;
 mod completions;
 mod csv;
+mod doctor;
 mod end;
 mod events;
 mod exit;
 mod find;
+mod health;
 mod journal;
 mod keys;
 mod list;
+mod metrics;
 mod output;
 mod place;
 mod plural;
+mod reading;
+mod remote;
 mod schema;
 mod serve;
 mod show;
@@ -60,6 +66,10 @@ async fn run(cli: Cli) -> Result<(), Stop> {
         Command::Show(show) => show::run(show, &source).await,
         Command::Events(events) => events::run(events, &source).await,
         Command::End(end) => end::run(end, &source).await,
+        Command::Analytics(analytics) => analytics::run(analytics, &source).await,
+        Command::Health(health) => health::run(health, &source).await,
+        Command::Metrics(metrics) => metrics::run(metrics, &source).await,
+        Command::Doctor(doctor) => doctor::run(doctor, &source).await,
         Command::Verify(verify) => verify::run(verify, &source).await,
         Command::Journal(journal) => journal::run(journal, &source).await,
         Command::Schema(schema) => schema::run(schema),
