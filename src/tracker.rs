@@ -17,7 +17,9 @@ mod frame;
 mod gate;
 mod ids;
 mod live;
+mod mcp;
 mod metrics;
+mod older;
 pub mod rest;
 pub mod server;
 
@@ -41,7 +43,9 @@ pub use caller::Caller;
 pub use error::TrackerError;
 pub use frame::Limits;
 pub use gate::{Gate, GateError, Jwks};
+pub use mcp::{Names, serve_stdio};
 pub use metrics::Exposition;
+pub use older::{EndAnswer, StartAnswer};
 
 /// The room. A cheap handle: clones share everything.
 #[derive(Clone)]

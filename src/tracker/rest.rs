@@ -17,6 +17,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Tracker, TrackerError};
 
 pub use problem::Problem;
+pub(super) use {
+    analytics::asked_span,
+    ask::unread,
+    sessions::{asked, cursor_text, entry},
+};
 
 /// What a request's body holds at most: a batch of 8 MiB, and what JSON puts around it.
 pub const LARGEST_BODY_BYTES: usize = 20 * 1024 * 1024;

@@ -15,9 +15,9 @@ use axum_server::{
 };
 
 use super::{
-    Gate, Tracker,
+    Gate, Names, Tracker,
     frame::{Limits, frame},
-    rest,
+    mcp, rest,
 };
 
 /// Requests that run get this long to end.
@@ -36,6 +36,8 @@ pub struct Server {
     pub metrics: Option<TcpListener>,
     /// How much is too much.
     pub limits: Limits,
+    /// What it is called on `/mcp`.
+    pub names: Names,
 }
 
 /// A certificate and its key, both PEM.
@@ -63,7 +65,8 @@ impl Server {
             handles.iter().for_each(|handle| handle.graceful_shutdown(Some(GRACE)));
         });
         let counting = tokio::spawn(tracker.clone().keep_counting());
-        let doors = frame(tracker.clone(), self.limits.clone(), rest::router(tracker.clone()));
+        let doors = rest::router(tracker.clone()).merge(mcp::router(tracker.clone(), self.names));
+        let doors = frame(tracker.clone(), self.limits.clone(), doors);
         let everything = listen(self.listener, self.tls.clone(), doors, handle);
         let outcome = match self.metrics {
             None => everything.await,

@@ -17,6 +17,8 @@ mod examples;
 mod fixture;
 mod house;
 mod journal;
+#[cfg(feature = "tracker")]
+mod mcp;
 mod modes;
 mod prompt;
 mod recording;

@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    analytics, completions, doctor, end, events, health, journal, list, metrics, schema, serve, show, token, verify,
+    analytics, completions, doctor, end, events, health, journal, list, mcp, metrics, schema, serve, show, token,
+    verify,
 };
 
 const AFTER_HELP: &str = "\
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Mint bearer tokens, and say what one is worth.
     Token(token::Token),
+    /// Speak MCP on standard input and output, for a client that starts this program itself.
+    Mcp(mcp::Mcp),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }

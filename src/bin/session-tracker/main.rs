@@ -21,6 +21,7 @@ mod health;
 mod journal;
 mod keys;
 mod list;
+mod mcp;
 mod metrics;
 mod output;
 mod place;
@@ -38,14 +39,18 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, Source},
     exit::Stop,
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let Cli { source, command } = Cli::parse();
+    let command = match command {
+        Command::Mcp(mcp) => mcp.into_command(),
+        other => other,
+    };
     // The service works on all cores; everything else starts faster on one.
-    let mut runtime = match cli.command {
+    let mut runtime = match command {
         Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
@@ -53,15 +58,14 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::report(&Stop::Failed(anyhow::Error::from(error).context("starting the runtime"))),
     };
-    match runtime.block_on(run(cli)) {
+    match runtime.block_on(run(command, source)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => exit::report(&stop),
     }
 }
 
-async fn run(cli: Cli) -> Result<(), Stop> {
-    let source = cli.source;
-    match cli.command {
+async fn run(command: Command, source: Source) -> Result<(), Stop> {
+    match command {
         Command::List(list) => list::run(list, &source).await,
         Command::Show(show) => show::run(show, &source).await,
         Command::Events(events) => events::run(events, &source).await,
@@ -75,6 +79,7 @@ async fn run(cli: Cli) -> Result<(), Stop> {
         Command::Schema(schema) => schema::run(schema),
         Command::Serve(serve) => serve::run(serve, &source).await,
         Command::Token(token) => token::run(token).await,
+        Command::Mcp(mcp) => mcp::run(mcp, &source).await,
         Command::Completions(completions) => completions::run(completions),
     }
 }

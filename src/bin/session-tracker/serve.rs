@@ -2,7 +2,7 @@
 //!
 //! Beyond loopback it starts only with something to check tokens with.
 
-mod log;
+pub(crate) mod log;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -14,7 +14,7 @@ use std::{
 use admin_shell::{
     journal::SqliteJournal,
     tracker::{
-        Limits, Tracker,
+        Limits, Names, Tracker,
         server::{Server, tls},
     },
 };
@@ -50,6 +50,9 @@ pub(crate) struct Serve {
     /// Requests of one caller in a second, at most; 0: any number.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     rate: u32,
+    /// A name that clients reach the tracker by on /mcp, beside addresses and the names of this machine.
+    #[arg(long, value_name = "NAME", env = "SESSION_TRACKER_ALLOW_HOST", value_delimiter = ',')]
+    allow_host: Vec<String>,
     /// What is logged: a level, or `target=level`, comma separated.
     #[arg(long, value_name = "FILTER", env = "ADMIN_SHELL_LOG", default_value = "info")]
     log: String,
@@ -106,7 +109,7 @@ pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
         );
     }
     let limits = Limits { rate: NonZeroU32::new(serve.rate), ..Limits::default() };
-    let server = Server { listener, tls, metrics, limits };
+    let server = Server { listener, tls, metrics, limits, names: Names::new(serve.allow_host) };
     server.serve(tracker.clone(), stop).await.context("serving")?;
     tracker.journal().close().await;
     Ok(())

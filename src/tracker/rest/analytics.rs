@@ -38,6 +38,16 @@ pub(super) async fn query(
     let query: Query = query.parse().map_err(|_| TrackerError::NoQuery)?;
     let parameters =
         Parameters::read(parameters.as_deref(), &["days", "after", "before", "component", "limit", "period"])?;
+    let span = span(&parameters)?;
+    tracker.analytics(&caller, query, &span).await.map(Json)
+}
+
+/// Over what is asked, by a tool.
+pub(in crate::tracker) fn asked_span(parameters: Vec<(String, String)>) -> Result<Span, TrackerError> {
+    span(&Parameters::of(parameters))
+}
+
+fn span(parameters: &Parameters) -> Result<Span, TrackerError> {
     let time =
         |name| parameters.value(name, |text| text.parse::<Timestamp>().map_err(|_| super::sessions::TIME.to_owned()));
     let days = parameters.number("days", 1..=365)?;
@@ -62,6 +72,6 @@ pub(super) async fn query(
         "weekly" => Ok(Period::Weekly),
         _ => Err("must be daily or weekly".to_owned()),
     })?;
-    span.limit = super::sessions::limit(&parameters, 10)?;
-    tracker.analytics(&caller, query, &span).await.map(Json)
+    span.limit = super::sessions::limit(parameters, 10)?;
+    Ok(span)
 }

@@ -64,19 +64,14 @@ pub(super) async fn list(
     uri: axum::http::Uri,
 ) -> Result<Response, TrackerError> {
     let parameters = Parameters::read(query.as_deref(), &FILTERS)?;
-    let filter = filter(&parameters)?;
-    let page = Page {
-        limit: limit(&parameters, 50)?,
-        after: parameters
-            .value("cursor", |text| cursor(text).ok_or_else(|| "must be one of a `next` link".to_owned()))?,
-    };
+    let (filter, page) = wanted(&parameters)?;
     let found = tracker.sessions(&caller, &filter, &page).await?;
     let mut headers = HeaderMap::new();
     if let Some(next) = &found.next {
         let query = query.unwrap_or_default();
         let kept = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
         let mut link = url::form_urlencoded::Serializer::new(String::new());
-        link.extend_pairs(kept).append_pair("cursor", &format!("{}-{}", next.start_us, next.session_id));
+        link.extend_pairs(kept).append_pair("cursor", &cursor_text(next));
         let link = format!("<{}?{}>; rel=\"next\"", uri.path(), link.finish());
         if let Ok(link) = HeaderValue::from_str(&link) {
             headers.insert(header::LINK, link);
@@ -174,6 +169,27 @@ pub(super) async fn end(
     Body(Reason { reason }): Body<Reason>,
 ) -> Result<Json<End>, TrackerError> {
     tracker.end(&caller, &id, &reason).await.map(Json)
+}
+
+/// Which sessions are asked for, and where the list goes on, by a tool.
+pub(in crate::tracker) fn asked(parameters: Vec<(String, String)>) -> Result<(Filter, Page), TrackerError> {
+    wanted(&Parameters::of(parameters))
+}
+
+/// A place in the list as it is given to callers.
+pub(in crate::tracker) fn cursor_text(cursor: &Cursor) -> String {
+    format!("{}-{}", cursor.start_us, cursor.session_id)
+}
+
+/// An event as a value, for tools that answer one document.
+pub(in crate::tracker) fn entry(entry: &Entry) -> Value {
+    serde_json::from_str(&text(entry)).unwrap_or_default()
+}
+
+fn wanted(parameters: &Parameters) -> Result<(Filter, Page), TrackerError> {
+    let read = |text: &str| cursor(text).ok_or_else(|| "must be `next` of an earlier answer".to_owned());
+    let after = parameters.value("cursor", read)?;
+    Ok((filter(parameters)?, Page { limit: limit(parameters, 50)?, after }))
 }
 
 pub(super) fn limit(parameters: &Parameters, default: u32) -> Result<u32, TrackerError> {
