@@ -193,11 +193,10 @@ async fn one_at_a_time_and_the_next_takes_over() {
     Writing::new("orchestrator").whole(&source.journal, 0, 1).await;
     let (first, second) = (FaultySink::new("faulty:"), FaultySink::new("faulty:"));
     let (delivery, _asked) = begin(&source, &first);
-    first.until_called(1).await;
+    idle(&delivery).await;
     let round = deliver_now(&source.plan(), Box::new(second.clone())).await.expect("looked");
     assert_eq!(round.elsewhere, ["orchestrator", "journal"]);
     assert!(second.taken().is_empty());
-    delivery.flush(seconds(5)).await;
     drop(delivery);
     Writing::new("orchestrator").whole(&source.journal, 10, 1).await;
     let taken_over = async {
