@@ -14,7 +14,10 @@ mod observe;
 use std::{
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -65,6 +68,7 @@ pub(crate) struct Recorder {
     open: OpenJournal,
     state: Mutex<State>,
     committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    notes_head: AtomicBool,
 }
 
 struct State {
@@ -81,6 +85,8 @@ struct State {
     closed: bool,
     /// Somebody has interrupted the wait for the journal: what ends their command is kept, without another wait.
     interrupted: bool,
+    /// Where the journal stood before this session, where somebody wants to know.
+    head_before: Option<u64>,
 }
 
 struct Missed {
@@ -136,12 +142,31 @@ impl Recorder {
             notices: Vec::new(),
             closed: false,
             interrupted: false,
+            head_before: None,
         };
-        Self { redactor, stream, database, open, state: Mutex::new(state), committed: OnceLock::new() }
+        Self {
+            redactor,
+            stream,
+            database,
+            open,
+            state: Mutex::new(state),
+            committed: OnceLock::new(),
+            notes_head: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {
         &self.redactor
+    }
+
+    /// From now on, before anything is recorded, it takes note of where the journal stands.
+    pub(crate) fn note_head(&self) {
+        self.notes_head.store(true, Ordering::Relaxed);
+    }
+
+    /// Where the journal stood before this session, if that was noted.
+    pub(crate) async fn head_before(&self) -> Option<u64> {
+        self.state.lock().await.head_before
     }
 
     /// What is called after each commit from now on; it must not block.
@@ -306,6 +331,9 @@ impl Recorder {
             return Ok(Arc::clone(journal));
         }
         let journal = (self.open)().await?;
+        if self.notes_head.load(Ordering::Relaxed) && state.head_before.is_none() {
+            state.head_before = journal.head().await.ok().map(|head| head.position);
+        }
         state.journal = Some(Arc::clone(&journal));
         Ok(journal)
     }
