@@ -23,6 +23,7 @@ pub(crate) use callable::{Callable, Prepared, bind};
 pub(crate) use context::{CallCx, Ended, FromHelper, Reach};
 pub use context::{Callback, Cx, Progress, SessionInfo};
 pub use convert::{Answer, Arg, Arguments, Handle, Json, Output, Problem, Reply, Rows, Secret};
+pub(crate) use error::Blame;
 pub use error::HelperError;
 
 pub use registrar::{Asks, Helper, Helpers, Plain};

@@ -35,6 +35,7 @@ mod sealing;
 mod shown;
 mod source;
 mod sqlite;
+mod tracking;
 
 pub use error::JournalError;
 pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};
@@ -44,6 +45,7 @@ pub use presence::{EMIT_BOUNDS_US, Emits, EndRequest, Presence};
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
 pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, PrunedSession, Pruning, Rebuilt, Report};
 pub use sqlite::SqliteJournal;
+pub use tracking::{Fold, Heard, Milestones, Rollup};
 
 /// A stream as its writer knows it.
 #[derive(Clone, Debug)]
@@ -111,6 +113,41 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Which of these sessions were asked to end and have not.
     async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError>;
+
+    /// The last beat of every session that ever beat.
+    async fn presences(&self) -> Result<Vec<Heard>, JournalError>;
+
+    /// Who may write these streams, where that is settled.
+    async fn writers(&self, of: &[StreamId]) -> Result<Vec<(StreamId, String)>, JournalError>;
+
+    /// Settles who may write streams. What is settled already stays.
+    async fn bind_writers(&self, writers: &[(StreamId, String)]) -> Result<(), JournalError>;
+
+    /// Starts and ends of sessions, and what was said about them, after a position.
+    async fn milestones(&self, after: u64, limit: u32) -> Result<Milestones, JournalError>;
+
+    /// Sums over the record that somebody carries on.
+    async fn fold(&self, name: &str) -> Result<Option<Fold>, JournalError>;
+
+    /// Carries sums on from a position (`None`: from nothing). False when they do not stand there: somebody else has
+    /// carried them on meanwhile.
+    async fn carry_on(&self, name: &str, from: Option<u64>, fold: &Fold) -> Result<bool, JournalError>;
+
+    /// Sums by day (days since 1970) and component.
+    async fn rollups(
+        &self,
+        days: std::ops::RangeInclusive<i64>,
+        component: Option<&str>,
+    ) -> Result<Vec<Rollup>, JournalError>;
+
+    /// How long the newest sessions that began in a time and have ended were open: component and microseconds.
+    async fn durations(
+        &self,
+        after: Timestamp,
+        before: Timestamp,
+        component: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, u64)>, JournalError>;
 
     /// One page of sessions, newest first.
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError>;

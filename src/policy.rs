@@ -112,9 +112,13 @@ impl Policy for ByEffect {
 #[derive(Clone, Copy, Debug)]
 pub struct ReadOnly;
 
+impl ReadOnly {
+    pub(crate) const NAME: &'static str = "read_only";
+}
+
 impl Policy for ReadOnly {
     fn name(&self) -> &str {
-        "read_only"
+        Self::NAME
     }
 
     fn decide(&self, request: &Request<'_>) -> Verdict {

@@ -20,6 +20,7 @@ use std::{
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     event::{Draft, EventKind, Gap},
@@ -27,7 +28,7 @@ use crate::{
     redact::Redactor,
 };
 
-pub use observe::{Ended, LiveSession, end_session, sweep};
+pub use observe::{Ended, LiveSession, Lives, end_elsewhere, end_session, is_here, sweep};
 
 /// What may run while the journal can not be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +76,8 @@ struct State {
     notices: Vec<String>,
     /// The end of the session is recorded, or was given up: nothing comes after it.
     closed: bool,
+    /// Somebody has interrupted the wait for the journal: what ends their command is kept, without another wait.
+    interrupted: bool,
 }
 
 struct Missed {
@@ -84,6 +87,9 @@ struct Missed {
     reason: String,
 }
 
+/// A commit that nothing stands in the way of is done by then, interrupted or not.
+const GRACE: std::time::Duration = std::time::Duration::from_millis(50);
+const INTERRUPTED: &str = "the wait for another process, which holds the journal, was interrupted";
 const AFTER_THE_END: &str = "the session has ended";
 
 /// Why something was not recorded, as the end of a sentence.
@@ -126,6 +132,7 @@ impl Recorder {
             trouble: None,
             notices: Vec::new(),
             closed: false,
+            interrupted: false,
         };
         Self { redactor, stream, database, open, state: Mutex::new(state) }
     }
@@ -140,21 +147,33 @@ impl Recorder {
         if state.waiting.is_empty() && state.missed.is_none() {
             return Ok(());
         }
-        Ok(self.write(&mut state, Vec::new()).await?)
+        Ok(self.write(&mut state, Vec::new(), None).await?)
     }
 
-    /// Commits the announcement of something that is about to run.
-    pub(crate) async fn intent(&self, kind: EventKind, body: &impl Serialize) -> Result<(), Unrecorded> {
+    /// Commits the announcement of something that is about to run. Whoever gives up by `token` waits no longer for a
+    /// journal that another process holds; the announcement may then be stored all the same.
+    pub(crate) async fn intent(
+        &self,
+        kind: EventKind,
+        body: &impl Serialize,
+        token: &CancellationToken,
+    ) -> Result<(), Unrecorded> {
         let draft = self.redactor.draft(kind, Timestamp::now(), body);
-        Ok(self.write(&mut *self.state.lock().await, vec![draft]).await?)
+        let mut state = self.state.lock().await;
+        state.interrupted = false;
+        Ok(self.write(&mut state, vec![draft], Some(token)).await?)
     }
 
     /// Commits the outcome of something whose intent is recorded; keeps it when that fails.
     pub(crate) async fn outcome(&self, kind: EventKind, body: &impl Serialize) -> Result<(), Unrecorded> {
-        let draft = self.redactor.draft(kind, Timestamp::now(), body);
+        let draft = self.redactor.draft(kind.clone(), Timestamp::now(), body);
         let mut state = self.state.lock().await;
         state.waiting.push(draft);
-        let written = self.write(&mut state, Vec::new()).await;
+        if std::mem::take(&mut state.interrupted) && kind != EventKind::SessionEnd {
+            state.interrupted = kind == EventKind::CallEnd;
+            return Err(Unrecorded { because: INTERRUPTED.to_owned(), may_be_stored: true });
+        }
+        let written = self.write(&mut state, Vec::new(), None).await;
         if let Err(JournalError::Invalid(rule)) = &written {
             // It would stand in the way of everything after it for ever.
             tracing::error!(%rule, "an outcome can not be recorded");
@@ -197,7 +216,7 @@ impl Recorder {
         if state.waiting.is_empty() && state.missed.is_none() {
             return Ok(());
         }
-        Ok(self.write(&mut state, Vec::new()).await?)
+        Ok(self.write(&mut state, Vec::new(), None).await?)
     }
 
     /// The journal, opened now if need be.
@@ -282,7 +301,12 @@ impl Recorder {
         Ok(journal)
     }
 
-    async fn write(&self, state: &mut State, intents: Vec<Draft>) -> Result<(), JournalError> {
+    async fn write(
+        &self,
+        state: &mut State,
+        intents: Vec<Draft>,
+        token: Option<&CancellationToken>,
+    ) -> Result<(), JournalError> {
         if state.closed {
             return Err(JournalError::Database(AFTER_THE_END.to_owned()));
         }
@@ -301,7 +325,25 @@ impl Recorder {
         }
         drafts.extend(intents);
         let result = match self.journal_in(state).await {
-            Ok(journal) => journal.record(&self.stream, &drafts).await,
+            Ok(journal) => {
+                let given_up = async {
+                    match token {
+                        Some(token) => {
+                            token.cancelled().await;
+                            tokio::time::sleep(GRACE).await;
+                        }
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    result = journal.record(&self.stream, &drafts) => result,
+                    () = given_up => {
+                        state.interrupted = true;
+                        Err(JournalError::Unknown { because: INTERRUPTED.to_owned() })
+                    }
+                }
+            }
             Err(error) => Err(error),
         };
         let error = match result {

@@ -18,6 +18,7 @@
 //! placeholders (`<password>`, `${VAR}`, `***`) are kept; card numbers are masked by name only, because one in ten
 //! timestamps passes their checksum; TypeIDs, UUIDs and hexadecimal digests are no secrets unless a name says so.
 
+mod argument;
 mod assign;
 mod known;
 mod name;
@@ -198,28 +199,52 @@ impl Redactor {
 
     /// A list may be a command line: what follows `--password` is the password.
     fn items(&self, items: Vec<Value>) -> Vec<Value> {
-        let mut after_flag = false;
+        let mut after: Option<String> = None;
+        let mut before = String::new();
         let mut item = |item: Value| {
-            let secret = after_flag && item.is_string();
-            after_flag = item.as_str().is_some_and(|text| text.starts_with('-') && name::is_secret(text));
-            if secret && !after_flag { mask_whole("", item) } else { self.value(item) }
+            let Value::String(text) = item else {
+                after = None;
+                return self.value(item);
+            };
+            let is_option = text.starts_with('-');
+            let secret = after.take().filter(|_| !is_option).and_then(|option| {
+                if name::is_secret(&option) {
+                    return Some(0..text.len()).filter(|_| !value::is_placeholder(&text));
+                }
+                argument::in_argument(&before, Some(&option), &text)
+            });
+            let secret = secret.or_else(|| argument::in_argument(&before, None, &text));
+            before.push(' ');
+            before.push_str(&text);
+            let masked = self.text_with_spans(&text, secret.as_slice()).into_string();
+            after = is_option.then_some(text);
+            Value::String(masked)
         };
         items.into_iter().map(&mut item).collect()
     }
 
-    fn fields(&self, fields: Map<String, Value>) -> Map<String, Value> {
+    /// An object in which secrets are masked.
+    pub(crate) fn fields(&self, fields: Map<String, Value>) -> Map<String, Value> {
         // `{"name": "DB_PASSWORD", "value": "…"}`: how containers and forms spell an assignment.
         let named = ["name", "key", "field", "header"]
             .iter()
             .any(|key| fields.get(*key).and_then(Value::as_str).is_some_and(name::is_secret));
+        let program =
+            fields.values().filter_map(Value::as_str).find(|text| argument::is_program(text)).map(ToOwned::to_owned);
         let mut redacted = Map::new();
         for (key, value) in fields {
-            let value = if name::is_secret(&key) {
-                mask_whole(&key, value)
-            } else if named && key == "value" {
-                mask_whole("", value)
-            } else {
-                self.value(value)
+            let value = match (value, &program) {
+                (value, _) if name::is_secret(&key) => mask_whole(&key, value),
+                (value, _) if named && key == "value" => mask_whole("", value),
+                // `{"program": "mysql", "args": "[\"-p1234\"]"}`: the arguments are read as those of the program.
+                (Value::String(text), Some(program)) => {
+                    let command = format!("\"{program}\" {text}");
+                    let start = command.len() - text.len();
+                    let mut spans = Spans::default();
+                    argument::find(&command, &mut spans);
+                    Value::String(self.text_with_spans(&text, &spans.behind(start)).into_string())
+                }
+                (value, _) => self.value(value),
             };
             let mut key = self.text(&key).into_string();
             // Two keys that were secrets may not become one: a field would vanish from the record.
@@ -250,6 +275,7 @@ impl Redactor {
 fn find_built_in(text: &str, spans: &mut Spans) {
     shape::find(text, spans);
     place::find(text, spans);
+    argument::find(text, spans);
     assign::find(text, spans);
 }
 

@@ -29,3 +29,4 @@ pub(crate) use command_style::{CommandLine, parse as parse_command_style};
 pub(crate) use interpreter::{Arguments, Interpreter, Job};
 pub(crate) use limits::{Held, PROCESSOR_TIME};
 pub(crate) use run::{Evaluated, Run, Setting};
+pub(crate) use secrets::secret_literals;

@@ -247,7 +247,8 @@ impl Session {
     /// The text with its secrets masked: what may be kept in a history.
     #[must_use]
     pub fn redacted(&self, text: &str) -> String {
-        self.redact(text, self.command_style(text).map(|command| command.secret_spans))
+        let spans = self.command_style(text).map(|command| command.secret_spans);
+        self.redact(text, spans.unwrap_or_else(|| self.0.interpreter.secret_spans(text)))
     }
 
     pub(crate) fn recorder(&self) -> &Arc<Recorder> {

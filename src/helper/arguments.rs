@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Callback, HelperError,
+    error::Blame,
     explain::{describe, missing, too_many, unknown_option},
 };
 use crate::{
@@ -109,11 +110,12 @@ pub(crate) fn resolve(spec: &Spec, mut given: Vec<Input>) -> Result<Slots, Helpe
             spec.params.iter().position(|param| param.name == name).ok_or_else(|| unknown_option(spec, &name))?;
         if slots[index].is_some() {
             return Err(HelperError::new("given_twice", format!("`{name}` of `{}` is given twice", spec.name))
-                .hint("give it by position or by name, not both"));
+                .hint("give it by position or by name, not both")
+                .blame(Blame::Name(name)));
         }
         slots[index] = Some(Input::Json(value));
     }
-    for (param, slot) in spec.params.iter().zip(&mut slots) {
+    for (index, (param, slot)) in spec.params.iter().zip(&mut slots).enumerate() {
         if matches!(slot, Some(Input::Json(Value::Null))) && param.optional {
             *slot = None;
         }
@@ -124,6 +126,7 @@ pub(crate) fn resolve(spec: &Spec, mut given: Vec<Input>) -> Result<Slots, Helpe
                     format!("the record given for `{}` of `{}` has no field `{field}`", param.name, spec.name),
                 )
                 .hint(format!("give the {} itself, or a record that has it", param.name))
+                .blame(Blame::Value(index, param.name.to_string()))
             })?;
             *slot = Some(Input::Json(value));
         }

@@ -12,19 +12,35 @@ pub struct HelperError {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// The argument that is to blame, when it is one.
+    pub(crate) argument: Option<Blame>,
+}
+
+/// Which argument of a call is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The value of a parameter, by its place and its name.
+    Value(usize, String),
+    /// A name that no parameter has, or that is given twice.
+    Name(String),
 }
 
 impl HelperError {
     /// An error with a word for programs and a sentence for people. A helper that answers with one is shown as it is.
     #[must_use]
     pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None }
+        Self { kind, message: message.into(), hint: None, argument: None }
     }
 
     /// What to do next, in a few words.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn blame(mut self, argument: Blame) -> Self {
+        self.argument = Some(argument);
         self
     }
 }

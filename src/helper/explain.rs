@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{HelperError, Input, Problem, error::one_of};
+use super::{
+    HelperError, Input, Problem,
+    error::{Blame, one_of},
+};
 use crate::spec::{Param, Spec, nearest};
 
 /// An argument that does not decode.
@@ -10,7 +13,9 @@ pub(super) fn explain(spec: &Spec, index: usize, given: Option<&Input>, problem:
     let param = &spec.params[index];
     match problem {
         Problem::Missing => missing(spec, param),
-        Problem::Wrong(detail) => wrong(spec, param, given, &detail),
+        // The caret would stand in the secret.
+        Problem::Wrong(detail) if param.secret => wrong(spec, param, given, &detail),
+        Problem::Wrong(detail) => wrong(spec, param, given, &detail).blame(Blame::Value(index, param.name.to_string())),
     }
 }
 
@@ -25,11 +30,14 @@ pub(super) fn too_many(spec: &Spec, given: usize) -> HelperError {
         (least, most) if least == most => format!("{most} argument{}", if most == 1 { "" } else { "s" }),
         (least, most) => format!("{least} to {most} arguments"),
     };
-    HelperError::new("wrong_number", format!("`{}` takes {takes}, got {given}", spec.name)).hint(usage(spec))
+    HelperError::new("wrong_number", format!("`{}` takes {takes}, got {given}", spec.name))
+        .hint(usage(spec))
+        .blame(Blame::Value(most, String::new()))
 }
 
 pub(super) fn unknown_option(spec: &Spec, name: &str) -> HelperError {
-    let error = HelperError::new("unknown_option", format!("`{}` has no option `{name}`", spec.name));
+    let error = HelperError::new("unknown_option", format!("`{}` has no option `{name}`", spec.name))
+        .blame(Blame::Name(name.to_owned()));
     match nearest(name, spec.params.iter().map(|param| param.name.as_ref())) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None if spec.params.is_empty() => error.hint(format!("write {}", spec.signature())),

@@ -47,9 +47,10 @@ use uuid::Uuid;
 
 use self::{ledger::Ledger, site::Site, writer::Writer};
 use super::{
-    Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Found, Head, Journal,
-    JournalError, JournalStatus, Kept, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned, PrunedSession,
-    Rebuilt, Report, Room, SessionRecord, Sessions, Stream, Verdict, query, read, shown as record,
+    Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Fold, Found, Head, Heard, Journal,
+    JournalError, JournalStatus, Kept, Milestones, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned,
+    PrunedSession, Rebuilt, Report, Rollup, Room, SessionRecord, Sessions, Stream, Verdict, cells::Cells, query, read,
+    shown as record, tracking,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -188,6 +189,51 @@ impl Journal for SqliteJournal {
 
     async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError> {
         presence::end_requests(self, of).await
+    }
+
+    async fn presences(&self) -> Result<Vec<Heard>, JournalError> {
+        tracking::presences(&mut &*self).await
+    }
+
+    async fn writers(&self, of: &[StreamId]) -> Result<Vec<(StreamId, String)>, JournalError> {
+        tracking::writers(&mut &*self, of).await
+    }
+
+    async fn bind_writers(&self, writers: &[(StreamId, String)]) -> Result<(), JournalError> {
+        self.note(tracking::bind_writers(writers).into()).await.map(drop)
+    }
+
+    async fn milestones(&self, after: u64, limit: u32) -> Result<Milestones, JournalError> {
+        tracking::milestones(&mut &*self, after, limit).await
+    }
+
+    async fn fold(&self, name: &str) -> Result<Option<Fold>, JournalError> {
+        tracking::fold(&mut &*self, name).await
+    }
+
+    async fn carry_on(&self, name: &str, from: Option<u64>, fold: &Fold) -> Result<bool, JournalError> {
+        let mut script: script::Script = tracking::carry_on(name, from, fold).into();
+        script.add("SELECT changes()");
+        let answers = self.note(script).await?;
+        Ok(answers.iter().flatten().next().is_some_and(|row| row.cell::<i64>(0).is_ok_and(|changed| changed > 0)))
+    }
+
+    async fn rollups(
+        &self,
+        days: std::ops::RangeInclusive<i64>,
+        component: Option<&str>,
+    ) -> Result<Vec<Rollup>, JournalError> {
+        tracking::rollups(&mut &*self, days, component).await
+    }
+
+    async fn durations(
+        &self,
+        after: Timestamp,
+        before: Timestamp,
+        component: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, u64)>, JournalError> {
+        tracking::durations(&mut &*self, after, before, component, limit).await
     }
 
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {

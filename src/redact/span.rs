@@ -16,6 +16,12 @@ impl Spans {
         }
     }
 
+    /// Those that begin at this place or behind it, counted from there.
+    pub(super) fn behind(&self, start: usize) -> Vec<Range<usize>> {
+        let behind = self.0.iter().filter(|span| span.start >= start);
+        behind.map(|span| span.start - start..span.end - start).collect()
+    }
+
     /// Adds what was found in the visible part of a text, at its place in the whole.
     pub(super) fn add_mapped(&mut self, found: Spans, visible: &Visible) {
         for span in found.0 {

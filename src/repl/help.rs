@@ -18,15 +18,15 @@ const INDENT: usize = 2;
 /// Signatures longer than this do not push everybody's sentence to the right.
 const WIDEST_LEFT: usize = 40;
 
-/// What `help()` and `help(name)` answer. Without colours: it is printed like what any script prints.
-pub(crate) fn text(registry: &Registry, name: Option<&str>) -> String {
+/// What `help()` and `help(name)` answer; `None` for a name that no helper has. Without colours: it is printed like what
+/// any script prints.
+pub(crate) fn text(registry: &Registry, name: Option<&str>) -> Option<String> {
     let width = super::terminal::width();
-    let text = match name.map(|name| registry.get(name.trim().trim_end_matches("()")).ok_or(name)) {
+    let text = match name.map(|name| registry.get(name.trim().trim_end_matches("()"))) {
         None => help(registry, width, Color::Off),
-        Some(Ok(spec)) => help_on(spec, width, Color::Off),
-        Some(Err(name)) => unknown(name, registry),
+        Some(spec) => help_on(spec?, width, Color::Off),
     };
-    if text.ends_with('\n') { text } else { text + "\n" }
+    Some(if text.ends_with('\n') { text } else { text + "\n" })
 }
 
 /// Every helper by group, with its signature, one sentence, and W or D when it changes or destroys something.
@@ -91,15 +91,6 @@ pub(crate) fn help_on(spec: &Spec, width: Width, color: Color) -> String {
         }
     }
     page.finish()
-}
-
-/// What to say about a name that no helper has.
-pub(crate) fn unknown(name: &str, registry: &Registry) -> String {
-    let name = line(name);
-    match registry.nearest(&name) {
-        Some(nearest) => format!("There is no helper `{name}`. Did you mean `{nearest}`?"),
-        None => format!("There is no helper `{name}`. help() lists them all."),
-    }
 }
 
 fn group(spec: &Spec) -> &str {

@@ -18,6 +18,8 @@ pub(crate) struct CommandLine {
     pub(crate) args: Result<Arguments, HelperError>,
     /// Byte at which its name begins.
     pub(crate) at: usize,
+    /// Byte at which each argument begins, by its parameter; what is wrong with the line itself has no name.
+    pub(crate) places: Vec<(String, usize)>,
     /// Byte ranges of arguments that must not be recorded.
     pub(crate) secret_spans: Vec<std::ops::Range<usize>>,
 }
@@ -41,13 +43,20 @@ pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) 
     if !rest.starts_with(' ') || !goes_on || is_operator {
         return None;
     }
-    if name == "help" {
+    if matches!(name, "help" | "exit" | "quit") {
         let args = Arguments { positional: vec![Value::from(first)], named: Map::new() };
-        return Some(CommandLine { helper: name.to_owned(), args: Ok(args), at: name_at, secret_spans: Vec::new() });
+        let places = vec![("code".to_owned(), text.len() - first.len())];
+        return Some(CommandLine {
+            helper: name.to_owned(),
+            args: Ok(args),
+            at: name_at,
+            places,
+            secret_spans: Vec::new(),
+        });
     }
     let spec = registry.get(name)?;
-    let mut spans = Vec::new();
-    let args = arguments(spec, rest, rest_at, &mut spans);
+    let (mut spans, mut places) = (Vec::new(), Vec::new());
+    let args = arguments(spec, rest, rest_at, &mut spans, &mut places);
     let secretive = spec.params.iter().any(|param| param.secret);
     if !secretive {
         spans.clear();
@@ -56,7 +65,7 @@ pub(crate) fn parse(line: &str, registry: &Registry, is_variable: impl Fn(&str) 
         spans.clear();
         spans.push(rest_at..text.len());
     }
-    Some(CommandLine { helper: name.to_owned(), args, at: name_at, secret_spans: spans })
+    Some(CommandLine { helper: name.to_owned(), args, at: name_at, places, secret_spans: spans })
 }
 
 fn arguments(
@@ -64,9 +73,11 @@ fn arguments(
     rest: &str,
     rest_at: usize,
     spans: &mut Vec<std::ops::Range<usize>>,
+    places: &mut Vec<(String, usize)>,
 ) -> Result<Arguments, HelperError> {
-    let words =
-        words(rest).map_err(|error| HelperError::new("syntax", format!("{error} in this call of `{}`", spec.name)))?;
+    let words = words(rest).map_err(|error| {
+        HelperError::new("syntax", format!("{error} in this call of `{}`", spec.name)).hint("add a closing quote")
+    })?;
     let mut args = Arguments { positional: Vec::new(), named: Map::new() };
     let mut words = words.into_iter().peekable();
     while let Some(word) = words.next() {
@@ -76,6 +87,7 @@ fn arguments(
                 // One too many may be the secret in the wrong place.
                 spans.push(rest_at + word.at..rest_at + word.end);
             }
+            places.push((param.map_or_else(String::new, |param| param.name.to_string()), rest_at + word.at));
             args.positional.push(param.map_or_else(|| Value::from(word.text.clone()), |param| read(param, &word.text)));
             continue;
         };
@@ -85,6 +97,7 @@ fn arguments(
         };
         let name = name.replace('-', "_");
         let Some(param) = spec.params.iter().find(|param| param.name == name) else {
+            places.push((String::new(), rest_at + word.at));
             let error = HelperError::new("unknown_option", format!("`{}` has no option `--{name}`", spec.name));
             return Err(match nearest(&name, spec.params.iter().map(|param| param.name.as_ref())) {
                 Some(near) => error.hint(format!("did you mean `--{near}`?")),
@@ -104,11 +117,13 @@ fn arguments(
                 (next.text, next.at..next.end)
             }
         };
+        places.push((name.clone(), rest_at + value.1.start.max(word.at)));
         if param.secret {
             spans.push(rest_at + value.1.start..rest_at + value.1.end);
         }
         if args.named.insert(name.clone(), read(param, &value.0)).is_some() {
-            return Err(HelperError::new("given_twice", format!("`--{name}` of `{}` is given twice", spec.name)));
+            return Err(HelperError::new("given_twice", format!("`--{name}` of `{}` is given twice", spec.name))
+                .hint("leave one of them out"));
         }
     }
     Ok(args)

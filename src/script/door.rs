@@ -23,7 +23,7 @@ use crate::{
     console::{Failure, Question},
     event::{CallEnd, CallStart, Decision, EventKind, Hash, Mode, Status, check_reason},
     helper::{Callable, HelperError, Input, Output, Slots, resolve},
-    policy::{Approved, ByEffect, Judgement, Request, Verdict, approve},
+    policy::{Approved, ByEffect, Judgement, ReadOnly, Request, Verdict, approve},
     recorder::Unrecorded,
     redact::MASK,
     spec::{Effect, Spec},
@@ -221,7 +221,7 @@ impl Call<'_> {
                 }
             };
             match admitted {
-                Ok(()) => recorder.intent(EventKind::CallStart, &body).await,
+                Ok(()) => recorder.intent(EventKind::CallStart, &body, &run.cx.cancelled).await,
                 Err(because) => {
                     recorder.missed(&because).await;
                     Err(because)
@@ -271,7 +271,7 @@ impl Call<'_> {
         let body = self.start(args, decision);
         let recorded = setting.runtime.block_on(async {
             match self.run.recorded {
-                true => setting.recorder.intent(EventKind::CallStart, &body).await,
+                true => setting.recorder.intent(EventKind::CallStart, &body, &self.run.cx.cancelled).await,
                 false => {
                     let because = Unrecorded::lost("the command itself was not recorded");
                     setting.recorder.missed(&because).await;
@@ -283,8 +283,12 @@ impl Call<'_> {
             self.run.warn(format!("the refusal of `{}` is not recorded: {why}", self.spec.name));
         }
         let mut failure = Failure::new("refused", because);
-        if policy == ByEffect::NAME && matches!(setting.info.mode, Mode::Command | Mode::File | Mode::Stdin) {
+        if policy == ReadOnly::NAME {
+            failure = failure.hint("a session without --read-only may change things");
+        } else if policy == ByEffect::NAME && matches!(setting.info.mode, Mode::Command | Mode::File | Mode::Stdin) {
             failure = failure.hint("a script confirms what it destroys with --yes --reason TEXT");
+        } else if policy == ByEffect::NAME {
+            failure = failure.hint("answer the question with yes, and give a reason");
         }
         self.run.stop(Status::Refused, failure);
         Stop::Over

@@ -12,11 +12,15 @@ use serde_json::Value;
 use super::{
     door::{self, Stop},
     failure::{self, Sources},
-    limits, natives,
+    limits::{self, Stopped},
+    names, natives,
     run::Run,
     value::{self, Opaque, Orders},
 };
-use crate::helper::{Callable, Callback, HelperError, Input, Output};
+use crate::{
+    helper::{Callable, Callback, HelperError, Input, Output},
+    spec::nearest,
+};
 
 /// The most arguments a call is understood with, so that one too many is explained in our words.
 const MOST_ARGUMENTS: usize = 8;
@@ -27,7 +31,7 @@ pub(super) const HERE: &str = "here";
 type Returned = Result<Dynamic, Box<EvalAltResult>>;
 
 /// Answers `help()` and `help("name")`.
-pub(crate) type Help = Box<dyn Fn(Option<&str>) -> String + Send + Sync>;
+pub(crate) type Help = Box<dyn Fn(Option<&str>) -> Option<String> + Send + Sync>;
 
 /// What the engine's functions reach: the command that runs, the helpers, the order of fields.
 pub(super) struct Stage {
@@ -62,11 +66,22 @@ impl Stage {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn show_help(&self, name: Option<&str>) {
-        let text = (self.help)(name);
+    /// Shows help on everything, or on one helper.
+    pub(super) fn show_help(&self, name: Option<&str>) -> Result<(), HelperError> {
+        let ours = || name.and_then(natives::about).map(ToOwned::to_owned);
+        let text = (self.help)(name).or_else(ours).ok_or_else(|| {
+            let name = name.unwrap_or_default();
+            let error = HelperError::new("unknown_helper", format!("there is no helper `{name}`"));
+            let names = self.helpers.keys().map(String::as_str).chain(names::OURS.iter().copied());
+            match nearest(name, names) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error.hint("help() lists them all"),
+            }
+        })?;
         if let Some(run) = self.run() {
             run.print(&text);
         }
+        Ok(())
     }
 
     pub(super) fn session(&self) -> Value {
@@ -149,8 +164,12 @@ pub(super) fn build(stage: &Arc<Stage>) -> Engine {
 
     let at = Arc::clone(stage);
     engine.on_progress(move |_| match at.run() {
-        Some(run) if limits::exceeded(&run) => Some(Dynamic::UNIT),
-        _ => None,
+        Some(run) => limits::exceeded(&run).map(|stopped| match stopped {
+            // What ran into a limit happened where it was noticed.
+            Stopped::Here => Dynamic::from(HERE),
+            Stopped::Elsewhere => Dynamic::UNIT,
+        }),
+        None => None,
     });
 
     for helper in stage.helpers.values() {

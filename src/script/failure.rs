@@ -1,12 +1,17 @@
 //! Errors of the language, told in our words: what was wrong, where, and one hint.
 
+mod argument;
+mod syntax;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
-use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+use rhai::{EvalAltResult, ParseError, Position};
 
+use self::syntax::a;
+pub(super) use self::syntax::of_parse;
 use super::{run::Run, value::type_word};
 use crate::{
     console::{At, Failure},
@@ -59,44 +64,6 @@ impl Sources {
     }
 }
 
-/// A text that does not parse.
-pub(super) fn of_parse(error: &ParseError, source: &str, sources: &Sources, helpers: &Helpers) -> Failure {
-    let (message, hint) = match &*error.0 {
-        ParseErrorType::UnexpectedEOF => ("the input ends too early".to_owned(), None),
-        ParseErrorType::Reserved(word) => (format!("`{word}` is a word that the language keeps for itself"), None),
-        ParseErrorType::BadInput(rhai::LexError::ImproperSymbol(symbol, note))
-            if symbol == "eval" || note.contains("disabled") =>
-        {
-            (format!("`{symbol}` is not allowed here"), None)
-        }
-        ParseErrorType::BadInput(rhai::LexError::UnterminatedString) => {
-            ("a string is not closed".to_owned(), Some("add a closing quote".to_owned()))
-        }
-        ParseErrorType::UnknownOperator(operator) => (format!("`{operator}` is no operator"), None),
-        other => (lower_first(&other.to_string()), None),
-    };
-    let mut failure = Failure::new("syntax", message);
-    failure.hint = hint;
-    failure.at = sources.at(source, error.1);
-    if failure.hint.is_none() {
-        failure.hint = command_style_hint(failure.at.as_ref(), helpers);
-    }
-    failure
-}
-
-/// "`show run_1`": what a person writes who knows command lines.
-fn command_style_hint(at: Option<&At>, helpers: &Helpers) -> Option<String> {
-    let at = at?;
-    let line = at.text.lines().nth(at.line - 1)?;
-    let word: String = line.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    if helpers.contains_key(&word) {
-        return Some(format!("write {}", helpers[&word].spec().signature()));
-    }
-    let near = nearest(&word, helpers.keys().map(String::as_str)).filter(|_| word.len() > 2)?;
-    (line.trim_start()[word.len()..].starts_with(' ') && !line.trim_start()[word.len()..].trim_start().starts_with('='))
-        .then(|| format!("did you mean `{near}`?"))
-}
-
 /// A failed evaluation.
 pub(super) fn of_evaluation(
     error: EvalAltResult,
@@ -113,45 +80,138 @@ pub(super) fn of_evaluation(
     }
     // What was noticed somewhere did not happen there.
     let happened_here = !matches!(&error, EvalAltResult::ErrorTerminated(token, _) if token.is_unit());
+    let blame = match &error {
+        EvalAltResult::ErrorRuntime(value, _) => run.thrown(&value.to_string()).and_then(|error| error.argument),
+        _ => None,
+    };
     let mut failure = in_words(error, helpers, variables, run);
     failure.at = sources.at(&source, position).filter(|_| happened_here);
+    if let (Some(at), Some(blame)) = (failure.at.take_if(|_| blame.is_some()), &blame) {
+        failure.at = Some(argument::pointed_at(at, blame));
+    }
     failure
 }
 
 fn in_words(error: EvalAltResult, helpers: &Helpers, variables: &[String], run: &Run) -> Failure {
+    use EvalAltResult as Kind;
+    let failed = |kind: &str, message: String, hint: &str| Failure::new(kind, message).hint(hint);
     match error {
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => missing_function(&signature, helpers, variables),
-        EvalAltResult::ErrorVariableNotFound(name, _) => unknown_variable(&name, helpers, variables),
-        EvalAltResult::ErrorRuntime(value, _) => {
+        Kind::ErrorFunctionNotFound(signature, _) => missing_function(&signature, helpers, variables),
+        Kind::ErrorVariableNotFound(name, _) => unknown_variable(&name, helpers, variables),
+        Kind::ErrorRuntime(value, _) => {
             let text = value.to_string();
             match run.thrown(&text) {
                 Some(error) => of_helper(error),
-                None if text.is_empty() => Failure::new("thrown", "the script threw nothing"),
-                None => Failure::new("thrown", text),
+                None if text.is_empty() => {
+                    Failure::new("thrown", "the script threw nothing").hint("throw \"what is wrong\" says more")
+                }
+                None => Failure::new("thrown", text).hint("the script says so itself, with `throw`"),
             }
         }
-        EvalAltResult::ErrorModuleNotFound(name, _) => Failure::new("import", format!("there is no module `{name}`"))
-            .hint("modules come from the shell's script directory, by their plain names"),
-        EvalAltResult::ErrorStackOverflow(_) => {
-            Failure::new("limit", "functions call each other too deep").hint("use a loop instead of recursion")
+        Kind::ErrorModuleNotFound(name, _) => failed(
+            "import",
+            format!("there is no module `{name}`"),
+            "modules come from the shell's script directory, by their plain names",
+        ),
+        Kind::ErrorStackOverflow(_) => {
+            failed("limit", "functions call each other too deep".to_owned(), "use a loop instead of recursion")
         }
-        EvalAltResult::ErrorDataTooLarge(what, _) => {
-            Failure::new("limit", format!("{} grows too large", what.to_lowercase()))
+        Kind::ErrorDataTooLarge(what, _) => {
+            failed("limit", format!("{} grows too large", what.to_lowercase()), "work on fewer things at once")
         }
-        EvalAltResult::ErrorTooManyVariables(_) => Failure::new("limit", "too many variables"),
-        EvalAltResult::ErrorPropertyNotFound(name, _) => {
-            Failure::new("unknown_property", format!("there is no field `{name}`"))
-                .hint(format!("record.get(\"{name}\") is nothing where there is none"))
+        Kind::ErrorTooManyVariables(_) => {
+            failed("limit", "too many variables".to_owned(), "keep values in a list or a record")
         }
-        EvalAltResult::ErrorMismatchOutputType(wants, got, _) | EvalAltResult::ErrorMismatchDataType(wants, got, _) => {
-            Failure::new("wrong_type", format!("wants {}, got {}", type_word(&wants), type_word(&got)))
+        Kind::ErrorTooManyOperations(_) => failed("limit", "too many operations".to_owned(), "do less in one command"),
+        Kind::ErrorTooManyModules(_) => failed("limit", "too many modules".to_owned(), "import fewer"),
+        Kind::ErrorPropertyNotFound(name, _) => Failure::new("unknown_property", format!("there is no field `{name}`"))
+            .hint(format!("record.get(\"{name}\") is nothing where there is none")),
+        Kind::ErrorMismatchOutputType(wants, got, _) | Kind::ErrorMismatchDataType(wants, got, _) => failed(
+            "wrong_type",
+            format!("wants {}, got {}", a(type_word(&wants)), a(type_word(&got))),
+            "type_of(value) says what a value is",
+        ),
+        Kind::ErrorIndexNotFound(index, _) => {
+            failed("unknown_property", format!("there is nothing at `{index}`"), "record.keys() says what there is")
         }
-        EvalAltResult::ErrorTerminated(..) => Failure::new("cancelled", "interrupted"),
+        Kind::ErrorIndexingType(what, _) => failed(
+            "wrong_type",
+            format!("{} has no items", a(type_word(what.split(" [").next().unwrap_or(&what)))),
+            "lists, records, strings and numbers have: list[0], record[\"name\"]",
+        ),
+        Kind::ErrorArrayBounds(count, index, _) => out_of_bounds("list", "item", count, index),
+        Kind::ErrorStringBounds(count, index, _) => out_of_bounds("string", "character", count, index),
+        Kind::ErrorBitFieldBounds(count, index, _) => out_of_bounds("number", "bit", count, index),
+        Kind::ErrorUnboundThis(_) => failed(
+            "script",
+            "`this` is nothing here".to_owned(),
+            "it is the value before the dot when a function is called like value.f()",
+        ),
+        Kind::ErrorFor(_) => failed(
+            "wrong_type",
+            "this can not be gone through".to_owned(),
+            "`for` goes through lists, strings and ranges: for n in 0..10 { … }, for name in record.keys() { … }",
+        ),
+        Kind::ErrorVariableExists(name, _) => {
+            failed("script", format!("there is a variable `{name}` already"), "give one of them another name")
+        }
+        Kind::ErrorForbiddenVariable(name, _) => {
+            failed("script", format!("a variable can not be called `{name}`"), "take another name")
+        }
+        Kind::ErrorDataRace(name, _) => failed(
+            "script",
+            format!("`{name}` is used while it is being changed"),
+            "copy it into another variable first",
+        ),
+        Kind::ErrorNonPureMethodCallOnConstant(name, _) => failed(
+            "script",
+            format!("`{name}` changes what it is called on, and that is a constant"),
+            "copy it into a variable first: let copy = …",
+        ),
+        Kind::ErrorAssignmentToConstant(name, _) => Failure::new("script", format!("`{name}` is a constant"))
+            .hint(format!("let {name} = … makes a variable of that name")),
+        Kind::ErrorDotExpr(..) => failed(
+            "unknown_property",
+            "this can not stand behind a dot".to_owned(),
+            "write record.name, record[\"name\"] or value.function()",
+        ),
+        Kind::ErrorArithmetic(message, _) => of_arithmetic(&message),
+        Kind::ErrorTerminated(..) => Failure::new("cancelled", "interrupted"),
         mut other => {
             let _ = other.take_position();
-            Failure::new("script", lower_first(&other.to_string()))
+            Failure::new("script", lower_first(&other.to_string())).hint("help() lists the helpers")
         }
     }
+}
+
+fn out_of_bounds(what: &str, part: &str, count: usize, index: i64) -> Failure {
+    let has = match count {
+        0 => format!("the {what} is empty"),
+        1 => format!("the {what} has 1 {part}"),
+        _ => format!("the {what} has {count} {part}s"),
+    };
+    let hint = match count {
+        0 => "value.len() says how many there are".to_owned(),
+        1 => format!("the only {part} is [0]"),
+        _ => format!("the first {part} is [0], the last [{}] or [-1]", count - 1),
+    };
+    Failure::new("out_of_range", format!("{has}, and there is none at {index}")).hint(hint)
+}
+
+/// `message` is the language's own.
+fn of_arithmetic(message: &str) -> Failure {
+    let is = |what: &str| message.to_lowercase().contains(what);
+    let (message, hint) = if is("zero") {
+        ("division by zero".to_owned(), "check the divisor first: if n != 0 { … }")
+    } else if is("overflow") || is("too large") {
+        ("the number grows too large".to_owned(), "integers have 64 bits; 1.0 instead of 1 calculates with fractions")
+    } else if let Some((_, number)) = message.split_once("number '") {
+        let number = number.split('\'').next().unwrap_or_default();
+        (format!("{number:?} is no number"), "numbers are 42, 1_000, 0.5, 0xff")
+    } else {
+        (lower_first(message), "check the numbers before you calculate")
+    };
+    Failure::new("arithmetic", message).hint(hint)
 }
 
 /// An error inside functions belongs to where the innermost was defined.
@@ -187,7 +247,7 @@ pub(super) fn of_callback(error: EvalAltResult, helpers: &Helpers, run: &Run) ->
         false if failure.kind == "limit" => ("limit", failure.message),
         false => ("callback", format!("the function failed{place}: {}", failure.message)),
     };
-    HelperError { kind, message, hint: failure.hint }
+    HelperError { kind, message, hint: failure.hint, argument: None }
 }
 
 /// What a helper says about a call.
@@ -214,13 +274,15 @@ fn missing_function(signature: &str, helpers: &Helpers, variables: &[String]) ->
     let is_word = name.starts_with(|first: char| first.is_alphabetic() || first == '_');
     if !is_word {
         let given = types.join(" and ");
-        return Failure::new("wrong_type", format!("`{name}` does not work on {given}"));
+        return Failure::new("wrong_type", format!("`{name}` does not work on {given}"))
+            .hint("type_of(value) says what a value is");
     }
     if let Some(field) = name.strip_prefix("get$") {
         return Failure::new(
             "unknown_property",
             format!("there is no field `{field}` on {}", types.first().unwrap_or(&"this value")),
-        );
+        )
+        .hint("records have fields; type_of(value) says what a value is");
     }
     unknown_function(name, helpers, variables)
 }

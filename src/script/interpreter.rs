@@ -5,7 +5,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
 };
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope, Stmt};
@@ -18,15 +18,15 @@ use super::{
     failure::{self, Sources},
     limits::STACK_BYTES,
     modules::Scripts,
-    names,
+    names, natives,
     run::{Evaluated, Run},
-    secrets::{self, Code},
+    secrets::{self, Code, Known, Learned, Lesson},
     syntax, value,
 };
 use crate::{
     console::{At, Failure},
     event::Status,
-    helper::{Callable, HelperError, Input},
+    helper::{Blame, Callable, HelperError, Input},
     redact::Redactor,
     session::Check,
 };
@@ -48,6 +48,8 @@ pub(crate) enum Job {
         args: Arguments,
         /// Where it was written, for errors.
         at: Option<At>,
+        /// The columns of its arguments there, by their parameters.
+        columns: Vec<(String, usize)>,
     },
 }
 
@@ -68,6 +70,7 @@ pub(crate) struct Interpreter {
     tasks: mpsc::Sender<Task>,
     engine: Arc<std::sync::OnceLock<(Arc<Engine>, Arc<Stage>)>>,
     variables: Arc<Mutex<Vec<String>>>,
+    learned: Arc<Mutex<Learned>>,
     redactor: Redactor,
 }
 
@@ -83,6 +86,8 @@ impl Interpreter {
         let (tasks, inbox) = mpsc::channel::<Task>();
         let engine = Arc::new(std::sync::OnceLock::new());
         let variables = Arc::new(Mutex::new(Vec::new()));
+        let learned = Arc::new(Mutex::new(Learned::default()));
+        let lessons = Arc::clone(&learned);
         let (built, names, masks) = (Arc::clone(&engine), Arc::clone(&variables), redactor.clone());
         let stage = Arc::new(Stage::new(helpers, help, session));
         std::thread::Builder::new().name("admin-shell".to_owned()).stack_size(STACK_BYTES).spawn(move || {
@@ -92,7 +97,7 @@ impl Interpreter {
             }
             let engine = Arc::new(engine);
             let _ = built.set((Arc::clone(&engine), Arc::clone(&stage)));
-            let mut state = State::new(engine, stage, masks);
+            let mut state = State::new(engine, stage, lessons, masks);
             for task in inbox {
                 let evaluated = state.perform(&task.run, task.job);
                 *names.lock().unwrap_or_else(PoisonError::into_inner) = state.variables();
@@ -100,7 +105,7 @@ impl Interpreter {
                 let _ = task.answer.send(evaluated);
             }
         })?;
-        Ok(Self { tasks, engine, variables, redactor })
+        Ok(Self { tasks, engine, variables, learned, redactor })
     }
 
     /// Evaluates; `None` when the thread is gone.
@@ -124,17 +129,36 @@ impl Interpreter {
             let failure = failure::of_parse(error, "input", &sources, &stage.helpers);
             let variables = self.variables();
             let is_variable = |name: &str| variables.iter().any(|variable| variable == name);
-            secrets::masked(failure, &stage.helpers, &is_variable, Code::Fails, &self.redactor)
+            let learned = self.learned();
+            let known = Known { helpers: &stage.helpers, is_variable: &is_variable, learned: &learned };
+            secrets::masked(failure, known, Code::Fails, &self.redactor)
         })
     }
 
     /// Byte ranges of arguments that must not be recorded.
     pub(crate) fn secret_spans(&self, text: &str) -> Vec<std::ops::Range<usize>> {
+        self.read_for_secrets(text).0
+    }
+
+    /// The same for a text that is about to be evaluated: what its functions do with secrets is kept for later ones.
+    pub(crate) fn learn_secrets(&self, text: &str) -> Vec<std::ops::Range<usize>> {
+        let (spans, lesson) = self.read_for_secrets(text);
+        self.learned().update(lesson);
+        spans
+    }
+
+    fn read_for_secrets(&self, text: &str) -> (Vec<std::ops::Range<usize>>, Lesson) {
         let (engine, stage) = self.engine.wait();
         let variables = self.variables();
         let is_variable = |name: &str| variables.iter().any(|variable| variable == name);
+        let learned = self.learned();
+        let known = Known { helpers: &stage.helpers, is_variable: &is_variable, learned: &learned };
         let code = || if engine.compile(text).is_ok() { Code::Parses } else { Code::Fails };
-        secrets::secret_spans(text, &stage.helpers, &is_variable, code)
+        secrets::secret_spans(text, known, code)
+    }
+
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -144,12 +168,13 @@ struct State {
     scope: Scope<'static>,
     functions: AST,
     imports: Vec<Stmt>,
+    learned: Arc<Mutex<Learned>>,
     redactor: Redactor,
 }
 
 impl State {
-    fn new(engine: Arc<Engine>, stage: Arc<Stage>, redactor: Redactor) -> Self {
-        Self { engine, stage, scope: Scope::new(), functions: AST::empty(), imports: Vec::new(), redactor }
+    fn new(engine: Arc<Engine>, stage: Arc<Stage>, learned: Arc<Mutex<Learned>>, redactor: Redactor) -> Self {
+        Self { engine, stage, scope: Scope::new(), functions: AST::empty(), imports: Vec::new(), learned, redactor }
     }
 
     fn perform(&mut self, run: &Arc<Run>, job: Job) -> Evaluated {
@@ -157,10 +182,16 @@ impl State {
         let before = self.scope.len();
         let evaluate = std::panic::AssertUnwindSafe(|| match job {
             Job::Script { text, source } => self.script(run, &text, &source),
-            Job::Call { helper, args, at } => self.call(run, &helper, args).map_err(|(status, mut failure)| {
-                failure.at = at;
-                (status, failure)
-            }),
+            Job::Call { helper, args, at, columns } => {
+                self.call(run, &helper, args).map_err(|(status, mut failure, blame)| {
+                    let name = blame.map(|blame| match blame {
+                        Blame::Value(_, name) | Blame::Name(name) => name,
+                    });
+                    let place = name.and_then(|name| columns.iter().rfind(|(param, _)| *param == name));
+                    failure.at = at.map(|at| At { column: place.map_or(at.column, |(_, column)| *column), ..at });
+                    (status, failure)
+                })
+            }
         });
         let result = std::panic::catch_unwind(evaluate).unwrap_or_else(|_| {
             Err((
@@ -223,17 +254,19 @@ impl State {
         }
     }
 
-    fn call(&self, run: &Run, helper: &str, args: Arguments) -> Result<Value, (Status, Failure)> {
-        if helper == "help" {
-            self.stage.show_help(args.positional.first().and_then(Value::as_str));
-            return Ok(Value::Null);
+    fn call(&self, run: &Run, helper: &str, args: Arguments) -> Result<Value, (Status, Failure, Option<Blame>)> {
+        let word = args.positional.first().and_then(Value::as_str);
+        let ours = match helper {
+            "help" => Some(self.stage.show_help(word)),
+            "exit" | "quit" => Some(natives::leave(run, word)),
+            _ => None,
+        };
+        if let Some(done) = ours {
+            let named = Some(Blame::Name("code".to_owned()));
+            return done.map(|()| Value::Null).map_err(|error| (Status::Error, failure::of_helper(error), named));
         }
         let Some(callable) = self.stage.helpers.get(helper) else {
-            if helper == "help" {
-                self.stage.show_help(args.positional.first().and_then(Value::as_str));
-                return Ok(Value::Null);
-            }
-            return Err((Status::Error, failure::unknown_function(helper, &self.stage.helpers, &[])));
+            return Err((Status::Error, failure::unknown_function(helper, &self.stage.helpers, &[]), None));
         };
         let mut given: Vec<Input> = args.positional.into_iter().map(Input::Json).collect();
         if !args.named.is_empty() {
@@ -244,9 +277,10 @@ impl State {
             Ok(output) => Ok(engine::output_to_json(output)),
             Err(Stop::Failed(error)) => {
                 let status = if error.kind == "timeout" { Status::Timeout } else { Status::Error };
-                Err((status, failure::of_helper(error)))
+                let blame = error.argument.clone();
+                Err((status, failure::of_helper(error), blame))
             }
-            Err(Stop::Over) => Err((Status::Cancelled, Failure::new("cancelled", "interrupted"))),
+            Err(Stop::Over) => Err((Status::Cancelled, Failure::new("cancelled", "interrupted"), None)),
         }
     }
 
@@ -260,7 +294,10 @@ impl State {
 
     fn masked(&self, failure: Failure) -> Failure {
         let code = if failure.kind == "syntax" { Code::Fails } else { Code::Parses };
-        secrets::masked(failure, &self.stage.helpers, &|name| self.scope.contains(name), code, &self.redactor)
+        let learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_variable = |name: &str| self.scope.contains(name);
+        let known = Known { helpers: &self.stage.helpers, is_variable: &is_variable, learned: &learned };
+        secrets::masked(failure, known, code, &self.redactor)
     }
 
     fn variables(&self) -> Vec<String> {

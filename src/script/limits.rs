@@ -93,15 +93,23 @@ impl Meter {
     }
 }
 
-/// Asked at every operation, on the evaluating thread; true stops the script.
-pub(super) fn exceeded(run: &Run) -> bool {
+/// Why a script goes no further.
+pub(super) enum Stopped {
+    /// It has run into a limit.
+    Here,
+    /// It was stopped by something that happened before: a refusal, an interrupt.
+    Elsewhere,
+}
+
+/// Asked at every operation, on the evaluating thread.
+pub(super) fn exceeded(run: &Run) -> Option<Stopped> {
     if run.notices_stop() {
-        return true;
+        return Some(Stopped::Elsewhere);
     }
     let meter = &run.meter;
     let operations = meter.operations.fetch_add(1, Ordering::Relaxed);
     if operations < meter.next_look.load(Ordering::Relaxed) {
-        return false;
+        return None;
     }
     let start = meter.start.get_or_init(|| Start { memory: resident_bytes(), processor: processor_time() });
     let left = MEMORY_BYTES.saturating_sub(meter.held_bytes).max(LEAST_BYTES).saturating_sub(meter.added_memory());
@@ -116,10 +124,10 @@ pub(super) fn exceeded(run: &Run) -> bool {
         let message = format!("stopped after {:?} of computing", run.setting.compute_limit);
         Failure::new("limit", message).hint("do less in one command")
     } else {
-        return false;
+        return None;
     };
     run.stop(Status::Error, failure);
-    true
+    Some(Stopped::Here)
 }
 
 /// Resident memory of the process. Zero where the system does not tell, and then the size of single values is what

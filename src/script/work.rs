@@ -82,13 +82,17 @@ pub(super) fn outcome(run: &Run, spec: &Spec, ended: Ended) -> Result<Output, (S
         Ended::Answer(Err(error)) => {
             let error = match error.downcast::<HelperError>() {
                 Ok(error) => error,
-                Err(error) => HelperError::new("helper", format!("`{name}` failed: {error:#}")),
+                Err(error) => {
+                    HelperError::new("helper", format!("`{name}` failed: {error:#}")).hint(what_there_is(spec))
+                }
             };
             Err((Status::Error, error))
         }
-        Ended::Panicked(message) => {
-            Err((Status::Error, HelperError::new("panic", format!("`{name}` panicked: {message}"))))
-        }
+        Ended::Panicked(message) => Err((
+            Status::Error,
+            HelperError::new("panic", format!("`{name}` panicked: {message}"))
+                .hint("the session goes on; please report it"),
+        )),
         Ended::Cancelled => {
             Err((Status::Cancelled, HelperError::new("cancelled", format!("`{name}` was interrupted"))))
         }
@@ -109,6 +113,14 @@ pub(super) fn outcome(run: &Run, spec: &Spec, ended: Ended) -> Result<Output, (S
             };
             Err((Status::Unknown, HelperError::new("timeout", message)))
         }
+    }
+}
+
+/// Where to look when a helper says no.
+fn what_there_is(spec: &Spec) -> String {
+    match spec.params.iter().any(|param| param.has_values) {
+        true => format!("Tab behind `{}(` shows what there is", spec.name),
+        false => format!("help(\"{}\") says what it takes", spec.name),
     }
 }
 

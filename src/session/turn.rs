@@ -15,7 +15,7 @@ use crate::{
     event::{CommandEnd, EventKind, Status},
     policy::Origin,
     recorder::WhenUnrecorded,
-    script::{Arguments, Evaluated, Job, Run, parse_command_style},
+    script::{Arguments, Evaluated, Job, Run, parse_command_style, secret_literals},
 };
 
 impl Session {
@@ -48,7 +48,7 @@ impl Session {
         let prepared = self.prepare(work, number);
         let mut warnings = Vec::new();
 
-        let intent = setting.recorder.intent(EventKind::CommandStart, &prepared.start).await;
+        let intent = setting.recorder.intent(EventKind::CommandStart, &prepared.start, &token).await;
         let recorded = intent.is_ok();
         if let Err(because) = &intent {
             warnings.push(format!("not recorded: {because}"));
@@ -191,7 +191,12 @@ impl Session {
                 let masked = input::masked_args(self.0.registry.get(&helper), &args);
                 let text = format!("{helper}({masked})");
                 let shown = self.0.setting.recorder.redactor().text(&text).into_string();
-                let job = Job::Call { helper, args: Arguments { positional: Vec::new(), named: args }, at: None };
+                let job = Job::Call {
+                    helper,
+                    args: Arguments { positional: Vec::new(), named: args },
+                    at: None,
+                    columns: Vec::new(),
+                };
                 let (start, job) = input::start(number, shown.clone(), "call".to_owned(), Ok(job));
                 Prepared { start, shown, origin: Origin::Call, job }
             }
@@ -199,7 +204,8 @@ impl Session {
                 let (text, fault) = source.checked();
                 let allows_command_style = source.allows_command_style();
                 let command = if allows_command_style && fault.is_none() { self.command_style(&text) } else { None };
-                let shown = self.redact(&text, command.as_ref().map(|command| command.secret_spans.clone()));
+                let spans = command.as_ref().map(|command| command.secret_spans.clone());
+                let shown = self.redact(&text, spans.unwrap_or_else(|| self.0.interpreter.learn_secrets(&text)));
                 // An error may quote what the record masks.
                 let redactor = self.0.setting.recorder.redactor();
                 input::masked_parts(&text, &shown).into_iter().for_each(|secret| redactor.remember(secret));
@@ -208,19 +214,27 @@ impl Session {
                     (Some(failure), _) => Err(failure),
                     (None, Some(command)) => {
                         let before = &text[..command.at];
-                        let at = Some(At {
+                        let column =
+                            |byte: usize| text[..byte].rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+                        // Behind a mask nothing stands where it stood.
+                        let columns: Vec<(String, usize)> = match shown == text {
+                            true => command.places.into_iter().map(|(name, byte)| (name, column(byte))).collect(),
+                            false => Vec::new(),
+                        };
+                        let fault = columns.iter().find(|(name, _)| name.is_empty()).map(|(_, column)| *column);
+                        let mut at = Some(At {
                             source: source.title(number),
                             text: shown.clone(),
                             line: before.matches('\n').count() + 1,
-                            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+                            column: column(command.at),
                         });
                         match command.args {
-                            Ok(args) => Ok(Job::Call { helper: command.helper, args, at }),
+                            Ok(args) => Ok(Job::Call { helper: command.helper, args, at, columns }),
                             Err(error) => Err(Failure {
                                 kind: error.kind.to_owned(),
                                 message: error.message,
                                 hint: error.hint,
-                                at,
+                                at: at.take().map(|at| At { column: fault.unwrap_or(at.column), ..at }),
                             }),
                         }
                     }
@@ -237,15 +251,15 @@ impl Session {
         parse_command_style(text, &self.0.registry, |name| variables.iter().any(|variable| variable == name))
     }
 
-    pub(super) fn redact(&self, text: &str, spans: Option<Vec<std::ops::Range<usize>>>) -> String {
-        let spans = spans.unwrap_or_else(|| self.0.interpreter.secret_spans(text));
+    /// The text with these byte ranges masked, and every secret in the rest.
+    pub(super) fn redact(&self, text: &str, spans: Vec<std::ops::Range<usize>>) -> String {
         let redactor = self.0.setting.recorder.redactor();
-        // The same text may hold it once more, where nothing says that it is one. What is longer than this is half a
-        // line that could not be read.
-        const LONGEST: usize = 200;
-        for secret in spans.iter().filter(|span| span.len() <= LONGEST).filter_map(|span| text.get(span.clone())) {
-            redactor.remember(secret.trim().trim_matches(['"', '`']));
-        }
+        // The same text may hold it once more, where nothing says that it is one.
+        spans
+            .iter()
+            .filter_map(|span| text.get(span.clone()))
+            .flat_map(secret_literals)
+            .for_each(|secret| redactor.remember(secret));
         redactor.text_with_spans(text, &spans).into_string()
     }
 }

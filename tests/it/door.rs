@@ -62,7 +62,7 @@ async fn what_destroys_is_asked_about() {
     assert_eq!(refused.status, Status::Refused);
     assert_eq!(
         refused.fails(),
-        "error: `cancel` was not confirmed\n --> repl:1:1:1\n  |\n1 | cancel(\"r1\")\n  | ^^^^^^"
+        "error: `cancel` was not confirmed\n --> repl:1:1:1\n  |\n1 | cancel(\"r1\")\n  | ^^^^^^\n  |\n  = help: answer the question with yes, and give a reason"
     );
     for reason in ["", "   ", &"x".repeat(501)] {
         assert_eq!(shell.confirms(reason).run("wipe()").await.status, Status::Refused, "{reason:?}");

@@ -17,6 +17,8 @@ mod examples;
 mod fixture;
 mod house;
 mod journal;
+#[cfg(feature = "tracker")]
+mod mcp;
 mod modes;
 mod prompt;
 mod recording;
@@ -27,3 +29,4 @@ mod service;
 mod sessions;
 mod testing;
 mod trouble;
+mod words;

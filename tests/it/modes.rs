@@ -6,7 +6,8 @@ use admin_shell::event::{CommandStart, EndReason, EventKind, SessionEnd, Session
 
 use crate::fixture::{PROMPT, Place, bodies, eventually, kinds, program};
 
-const MISSING: &str = "error: the input ends too early\n --> stdin:2:4\n  |\n2 | a +\n  |    ^\n";
+const MISSING: &str = "error: the input ends too early\n --> stdin:2:4\n  |\n2 | a +\n  |    ^\n  |\n  = help: \
+     close what is open: brackets, braces, quotes\n";
 
 #[test]
 fn code_on_the_command_line() {

@@ -62,12 +62,16 @@ fn state_is_kept_from_line_to_line() {
     answers(&terminal, "twice(a) + 4", "84\n");
     answers(&terminal, "echo hello", "hello\n");
     answers(&terminal, "print(\"no newline\"); ()", "no newline\n");
-    answers(&terminal, "a +* 2", "error: unexpected '*'\n --> repl:6:1:4\n  |\n1 | a +* 2\n  |    ^\n");
+    answers(
+        &terminal,
+        "a +* 2",
+        "error: `*` means nothing here\n --> repl:6:1:4\n  |\n1 | a +* 2\n  |    ^\n  |\n  = help: leave it out, or write it in quotes\n",
+    );
     answers(&terminal, "a", "40\n");
     answers(
         &terminal,
         "panic()",
-        "error: `panic` panicked: on purpose\n --> repl:8:1:1\n  |\n1 | panic()\n  | ^^^^^\n",
+        "error: `panic` panicked: on purpose\n --> repl:8:1:1\n  |\n1 | panic()\n  | ^^^^^\n  |\n  = help: the session goes on; please report it\n",
     );
     answers(&terminal, "bump() + bump()", "3\n");
     terminal.line("exit()");

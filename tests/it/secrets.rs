@@ -65,6 +65,139 @@ async fn names_that_mean_secrets_hide_nothing() {
     }
 }
 
+/// What ends in the place of a secret is masked where it begins, before the text has run.
+#[tokio::test]
+async fn what_flows_into_a_secret_is_masked_where_it_begins() {
+    let (shell, _) = desk().await;
+    for (given, kept) in [
+        (r#"let p = "@"; login("a", p)"#, r#"let p = [redacted]; login("a", p)"#),
+        (r#"const P = "@"; login("a", P)"#, r#"const P = [redacted]; login("a", P)"#),
+        (r#"let p = "x1"; p = "@"; login("a", p)"#, r#"let p = [redacted]; p = [redacted]; login("a", p)"#),
+        (r#"let p = "hunt"; p += "er22"; login("a", p)"#, r#"let p = [redacted]; p += [redacted]; login("a", p)"#),
+        (r#"let p = "hunt" + "er22"; login("a", p)"#, r#"let p = [redacted] + [redacted]; login("a", p)"#),
+        (r#"let p = ["@", "b"]; login("a", p[0])"#, r#"let p = [[redacted], [redacted]]; login("a", [redacted])"#),
+        (r#"let p = []; p.push("@"); login("a", p[0])"#, r#"let p = []; p.push([redacted]); login("a", [redacted])"#),
+        (r#"let p = #{x: #{y: "@"}}; login("a", p.x.y)"#, r#"let p = #{x: #{y: [redacted]}}; login("a", p.x.y)"#),
+        (r#"let p = #{}; p.x = "@"; login("a", p.x)"#, r#"let p = #{}; p.x = [redacted]; login("a", p.x)"#),
+        (r#"let q = "@"; let p = q; login("a", p)"#, r#"let q = [redacted]; let p = q; login("a", p)"#),
+        (r#"let q = "@"; login("a", `${q}!`)"#, r#"let q = [redacted]; login("a", [redacted])"#),
+        (r#"fn enter(x) { login("a", x) } enter("@")"#, r#"fn enter(x) { login("a", x) } enter([redacted])"#),
+        (
+            r#"fn enter(n, x) { login(n, x) } enter("ada", "@")"#,
+            r#"fn enter(n, x) { login(n, x) } enter("ada", [redacted])"#,
+        ),
+        (
+            r#"fn a(x) { b("u", x) } fn b(u, y) { login(u, y) } a("@")"#,
+            r#"fn a(x) { b("u", x) } fn b(u, y) { login(u, y) } a([redacted])"#,
+        ),
+        (r#"fn pw() { "@" } login("a", pw())"#, r#"fn pw() { [redacted] } login("a", pw())"#),
+        (
+            r#"fn pw() { let h = "@"; return h; } let p = pw(); login("a", p)"#,
+            r#"fn pw() { let h = [redacted]; return h; } let p = pw(); login("a", p)"#,
+        ),
+        (r#"for p in ["@"] { login("a", p) }"#, r#"for p in [[redacted]] { login("a", p) }"#),
+        (r#"for (p, i) in ["@"] { login("a", p) }"#, r#"for (p, i) in [[redacted]] { login("a", p) }"#),
+        (r#"try { throw "@" } catch (e) { login("a", e) }"#, r#"try { throw [redacted] } catch (e) { login("a", e) }"#),
+        (
+            r#"let o = #{user: "ada", password: "@"}; login(o)"#,
+            r#"let o = #{user: [redacted], password: [redacted]}; login(o)"#,
+        ),
+        (
+            r#"let p = if true { "@" } else { "b" }; login("a", p)"#,
+            r#"let p = if true { [redacted] } else { [redacted] }; login("a", p)"#,
+        ),
+        (
+            r#"login("a", if true { p } else { q }); let p = "@""#,
+            r#"login("a", if true { p } else { q }); let p = [redacted]"#,
+        ),
+    ] {
+        assert_eq!(shell.session().redacted(&given.replace('@', "hunter22")), kept, "{given}");
+    }
+    // Where nobody can tell the place, more is masked.
+    for given in [
+        r#"let f = |x| login("a", x); f.call("@")"#,
+        r#"let f = Fn("login"); f.call("a", "@")"#,
+        r#"let f = login; each(["@"], f)"#,
+        r#"each(["@"], |x| login("a", x))"#,
+        r#"let l = ["@"]; each(l, |x| { note("n"); login("a", x) })"#,
+        r#"let l = ["@"]; l.for_each(|| login("a", this))"#,
+        r#"["@"].map(|x| login("a", x))"#,
+        r#"fn enter(x) { login("a", x) } let g = Fn("enter"); g.call("@")"#,
+        r#"fn enter(x) { login("a", x) } Fn("enter").curry("@").call()"#,
+        r#"fn enter(x) { login("a", x) } "@".enter()"#,
+        r#"fn enter() { login("a", this) } let p = "@"; p.enter()"#,
+        r#"fn enter(x) { login("a", x) } enter("u", "@")"#,
+        r#"fn String.enter() { login("a", this) } "@".enter()"#,
+        r#"let p = "a"; push(p, "@"); login("a", p)"#,
+        r#"let o = #{f: |x| login("a", x)}; o.f("@")"#,
+        r#"let p = "@"; { let q = p; { login("a", q) } }"#,
+        r#"switch 1 { 1 => { let p = "@"; login("a", p) } }"#,
+        r#"let p = `@`; login(#{user: "a", password: p})"#,
+        r##"let p = #"@"#; p.login("b")"##,
+        // Nearly the name of one that takes a secret, or too few and too many arguments.
+        r#"logn("a", "@")"#,
+        r#"logni(#{user: "a", password: "@"})"#,
+        r#"logn a @"#,
+        r##"logn --password @ --user a"##,
+        r#"log_in("@")"#,
+        r#"Login("a", "@")"#,
+        r#"x.logn("@")"#,
+        r#"x.login("@")"#,
+        r#"login("@")"#,
+        r#"login("a", "b", "@")"#,
+        r#"let p = "@"; logn("a", p)"#,
+        r##"logn("a", "@"##,
+        r#"// logn a @"#,
+        r#"login a @"#,
+        r#"login(a, @)"#,
+    ] {
+        let kept = shell.session().redacted(&given.replace('@', "hunter22"));
+        assert!(!kept.contains("hunter22"), "{kept}");
+        let ran = shell.run(&given.replace('@', "hunter23")).await;
+        assert!(!ran.failure().unwrap_or_default().contains("hunter23"), "{given}: {:?}", ran.failure());
+    }
+    for event in shell.events().await {
+        assert!(!event.text().contains("hunter23"), "{}", event.text());
+    }
+}
+
+/// What an earlier input says about a function holds for later ones.
+#[tokio::test]
+async fn functions_of_earlier_inputs_take_secrets_too() {
+    let (shell, _) = desk().await;
+    shell.run(r#"fn enter(n, x) { login(n, x) }"#).await;
+    shell.run(r#"let f = |x| login("a", x);"#).await;
+    for (given, kept) in [
+        (r#"enter("ada", "hunter22")"#, r#"enter("ada", [redacted])"#),
+        (r#"f.call("hunter22")"#, r#"f.call([redacted])"#),
+        (r#"fn on(y) { enter("ada", y) } on("hunter22")"#, r#"fn on(y) { enter("ada", y) } on([redacted])"#),
+    ] {
+        assert_eq!(shell.session().redacted(given), kept);
+    }
+    shell.run(r#"fn enter(n, x) { n + x }"#).await;
+    assert_eq!(shell.session().redacted(r#"enter("ada", "plain")"#), r#"enter("ada", "plain")"#);
+}
+
+/// What has nothing to do with a secret can be read, also beside one.
+#[tokio::test]
+async fn what_does_not_flow_into_a_secret_stays() {
+    let (shell, _) = desk().await;
+    for text in [
+        r#"let p = "x"; note(p)"#,
+        r#"let n = "ada"; login(n, secret_of(m))"#,
+        r#"fn enter(x) { note(x) } enter("text")"#,
+        r#"help("login")"#,
+        r#"help(login)"#,
+        r#"let logins = 5; logins + 1"#,
+        r#"errors(20)"#,
+        r#"let a = "one"; let b = ask_secret(); login(a, b)"#,
+        r#"if p == "one" { login(a, p) }"#,
+        r#"ps().filter(|r| r.name == "nightly")"#,
+    ] {
+        assert_eq!(shell.session().redacted(text), text);
+    }
+}
+
 /// Whatever stands around it, and whatever of it is missing or too much: the secret is not recorded.
 #[tokio::test]
 async fn a_planted_secret_is_never_recorded() {

@@ -33,10 +33,10 @@ async fn sees_what_a_person_sees_and_what_the_record_holds() {
     assert_eq!(
         ran.fails(),
         "error: `to` of `count` wants an integer from 0 to 255, got 300
- --> repl:2:1:1
+ --> repl:2:1:7
   |
 1 | count(300)
-  | ^^^^^
+  |       ^^^
   |
   = help: write count(to), for example count(2)"
     );

@@ -291,3 +291,61 @@ fn a_state_directory_that_can_not_be_written_is_no_trouble() {
     terminal.leaves(0);
     assert_eq!(place.session().commands, 2);
 }
+
+/// Somebody else holds the journal's lock: Ctrl-C ends the wait for it, and nothing is lost, doubled or made up.
+#[test]
+fn a_wait_for_the_journal_can_be_interrupted() {
+    use sqlx::{Connection, Executor, SqliteConnection};
+    let place = Place::new();
+    let terminal = place.victim().on_terminal(100, 60);
+    terminal.ends_with(PROMPT);
+    assert_eq!(terminal.run("bump()"), "1\n");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let url = format!("sqlite:{}", place.database().display());
+    let mut other = runtime.block_on(SqliteConnection::connect(&url)).unwrap();
+    runtime.block_on(other.execute("BEGIN IMMEDIATE")).unwrap();
+    terminal.keys("bump()\r");
+    std::thread::sleep(std::time::Duration::from_millis(1_000));
+    let begun = std::time::Instant::now();
+    terminal.keys("\u{3}");
+    terminal.shows("interrupted").ends_with(PROMPT);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+    runtime.block_on(other.execute("ROLLBACK")).unwrap();
+    runtime.block_on(other.close()).unwrap();
+    assert_eq!(terminal.run("bump()"), "2\n", "the interrupted one did not run");
+    terminal.keys(CTRL_D);
+    terminal.leaves(0);
+    let session = place.session();
+    let events = place.events(&session.session_id);
+    assert_eq!(kinds(&events).iter().filter(|kind| **kind == "command_start").count(), 3, "{:?}", kinds(&events));
+    let ends: Vec<admin_shell::event::CommandEnd> = bodies(&events, EventKind::CommandEnd);
+    let status: Vec<String> = ends.iter().map(|end| end.status.to_string()).collect();
+    assert_eq!(status, ["ok", "cancelled", "ok"]);
+    verify(&place.database());
+}
+
+/// Reading needs no room and no writing: not on a full disk, and not where nothing can be written.
+#[test]
+fn the_record_is_read_on_a_full_disk_and_on_a_read_only_one() {
+    let place = Place::new();
+    let mut probe = Command::new("unshare");
+    probe.args(["-rm", "sh", "-c", "mount -t tmpfs none /tmp"]);
+    if !probe.output().is_ok_and(|probe| probe.status.success()) {
+        eprintln!("this kernel lets us mount nothing; `opening` reads a read-only file by other means");
+        return;
+    }
+    place.victim().args(["-c", "bump()"]).prints("1\n");
+    let (tracker, journal) = (env!("CARGO_BIN_EXE_session-tracker"), place.database());
+    let script = format!(
+        "set -e; mkdir disk; mount -t tmpfs -o size=8m none disk; cp {journal} disk/journal.db
+        read() {{ for command in list verify 'journal status' 'list --text bump' 'show sess_'; do
+            {tracker} --database disk/journal.db $command || echo DID NOT: $command $1; done; }}
+        dd if=/dev/zero of=disk/ballast bs=1k 2>/dev/null || true; dd if=/dev/zero of=disk/more bs=16 2>/dev/null || true
+        read full; rm disk/ballast disk/more; mount -o remount,ro disk; read ro",
+        journal = journal.display()
+    );
+    let ran = Command::new("unshare").args(["-rm", "sh", "-c", &script]).current_dir(place.path(".")).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success() && !out.contains("DID NOT"), "{out}{err}");
+    assert_eq!(out.matches("Consistent: 6 events in 1 stream.").count(), 2, "{out}{err}");
+}

@@ -23,6 +23,7 @@ pub(crate) struct Verify {
 }
 
 pub(crate) async fn run(verify: Verify, source: &Source) -> Result<(), Stop> {
+    source.refuse_tracker("verify")?;
     // As it is: a check that first writes to what it checks would be a strange one.
     let path = source.path()?;
     let place = source.open_as_it_is().await?.ok_or_else(|| no_journal(&path))?;

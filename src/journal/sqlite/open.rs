@@ -54,13 +54,23 @@ impl SqliteJournal {
         let site = Site::new(url_or_path)?;
         match std::fs::metadata(&site.path) {
             Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {
-                return Err(site.unusable("it is an empty file: a shell that is opened with it makes it a journal"));
+                if site.is_being_made() {
+                    return Ok(None);
+                }
+                // Asked again: whoever was making it may just have finished.
+                if std::fs::metadata(&site.path).is_ok_and(|metadata| metadata.len() == 0) {
+                    return Err(site.unusable("it is an empty file: a shell that is opened with it makes it a journal"));
+                }
             }
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(site.unusable(error.to_string())),
         }
-        Self::open(url_or_path).await.map(Some)
+        match Self::open(url_or_path).await {
+            // Opening for writing wants room beside the file; reading does not.
+            Err(JournalError::Full) => read_only(site, "the disk that holds it is full".to_owned()).await.map(Some),
+            opened => opened.map(Some),
+        }
     }
 
     /// A journal in memory, for tests and for reading archives.
@@ -169,7 +179,15 @@ async fn read_only(site: Site, because: String) -> Result<SqliteJournal, Journal
             break;
         }
     }
-    let (id, options) = tried?;
+    let (id, options) = match tried {
+        Err(JournalError::Unusable { .. }) if !nothing_waits => {
+            return Err(site.unusable(
+                "its last events are in journal.db-wal beside it, which can not be read where nothing can be written; \
+                 copy both files to a directory of your own and name the copy with --database",
+            ));
+        }
+        tried => tried?,
+    };
     let name = site.path.display().to_string();
     let refused = JournalError::ReadOnly { path: site.path.clone(), because };
     Ok(SqliteJournal(Arc::new(Inner {

@@ -131,6 +131,12 @@ impl Site {
         }
     }
 
+    /// Whether somebody holds the lock under which a journal is made.
+    pub(super) fn is_being_made(&self) -> bool {
+        let held = |lock: File| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock));
+        File::open(self.beside(".lock")).is_ok_and(held)
+    }
+
     /// Device and inode of the file, to notice that it was moved or replaced.
     pub(super) fn identity(&self) -> Option<(u64, u64)> {
         fs::metadata(&self.path).ok().map(|metadata| (metadata.dev(), metadata.ino()))

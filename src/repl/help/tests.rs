@@ -168,12 +168,6 @@ Also
 }
 
 #[test]
-fn names_that_do_not_exist() {
-    assert_eq!(unknown("cancle", &registry()), "There is no helper `cancle`. Did you mean `cancel`?");
-    assert_eq!(unknown("x\u{1b}yz", &registry()), "There is no helper `x\\u{1b}yz`. help() lists them all.");
-}
-
-#[test]
 fn colour_only_when_asked() {
     assert!(help(&registry(), Width::Columns(70), Color::On).contains("\u{1b}[1mRuns\u{1b}[0m"));
     assert!(!help(&registry(), Width::Columns(70), Color::Off).contains('\u{1b}'));

@@ -13,7 +13,7 @@ use tracing_subscriber::{
 
 use crate::exit::Stop;
 
-pub(super) fn start(filter: &str, file: Option<&Path>) -> Result<(), Stop> {
+pub(crate) fn start(filter: &str, file: Option<&Path>) -> Result<(), Stop> {
     let targets: Targets =
         filter.parse().map_err(|error| Stop::Usage(format!("--log: `{filter}` is no filter: {error}")))?;
     let writer = match file {

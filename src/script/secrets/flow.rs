@@ -1,0 +1,565 @@
+//! What flows into secret parameters by name, in one text: from a variable, through a function, out of a loop.
+//!
+//! The value of a variable is not known before the text runs, and the text is recorded before that. So everything that
+//! may end in the place of a secret is followed backwards from there, by name alone: what is assigned to such a name,
+//! put into it, given to a function whose parameter is such a name, answered by such a function. Every literal that is
+//! met on the way is masked. Scopes and conditions are not looked at: one name is one variable, wherever it stands.
+//!
+//! It goes wrong towards masking: a function that is passed around (`Fn("login")`, `let f = |p| login("a", p)`) makes a
+//! secret of every literal in the statements that name it, and a text that is too entangled to follow loses all of its
+//! literals.
+
+use std::{
+    cell::Cell,
+    collections::{BTreeSet, HashMap, HashSet},
+    ops::Range,
+};
+
+use super::super::lexer::{Placed, Token};
+
+/// Steps from token to token that following may take.
+const MOST_STEPS: usize = 2_000_000;
+/// Functions that are remembered for later inputs.
+const MOST_LEARNED: usize = 4_096;
+
+/// Words of the language, which are no variables.
+#[rustfmt::skip]
+const KEYWORDS: &[&str] = &[
+    "Fn", "as", "break", "call", "catch", "const", "continue", "curry", "debug", "do", "else", "export", "false", "fn",
+    "for", "global", "if", "import", "in", "is_def_var", "let", "loop", "print", "private", "return", "switch",
+    "throw", "true", "try", "type_of", "until", "while",
+];
+
+/// What later inputs have to know about the functions of earlier ones.
+#[derive(Clone, Debug, Default)]
+pub(in crate::script) struct Learned {
+    /// Functions of the script: how many arguments they take, and which of these are secret.
+    params: HashMap<String, (usize, BTreeSet<usize>)>,
+    /// Variables that hold functions which take a secret, and functions that take one in a way that has no place.
+    callables: HashSet<String>,
+}
+
+impl Learned {
+    /// Takes in what another text taught: its functions take the place of older ones.
+    pub(in crate::script) fn update(&mut self, lesson: Lesson) {
+        for name in &lesson.defined {
+            self.params.remove(name);
+            self.callables.remove(name);
+        }
+        if self.params.len() + self.callables.len() < MOST_LEARNED {
+            self.params.extend(lesson.learned.params);
+            self.callables.extend(lesson.learned.callables);
+        }
+    }
+
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.params.contains_key(name) || self.callables.contains(name)
+    }
+}
+
+/// What one text teaches.
+#[derive(Clone, Debug, Default)]
+pub(in crate::script) struct Lesson {
+    defined: Vec<String>,
+    learned: Learned,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Fact<'t> {
+    /// What this name holds, or what the function of this name answers, ends in a secret's place.
+    Value(&'t str),
+    /// What this name is called with does, and nobody knows at which place.
+    Callable(&'t str),
+    /// The argument at this place of this function does.
+    Param(&'t str, usize),
+    /// What is thrown does.
+    Thrown,
+    /// Everything in the statement that begins at this token does.
+    Statement(usize),
+}
+
+/// A function that the text defines.
+struct Function<'t> {
+    name: &'t str,
+    /// Where its name stands.
+    at: usize,
+    params: Vec<(&'t str, usize)>,
+    body: Range<usize>,
+}
+
+/// A text in which values are followed.
+pub(super) struct Flow<'t, 's> {
+    text: &'t str,
+    tokens: &'s [Placed<'t>],
+    /// For each token, the bracket around it.
+    parents: Vec<Option<usize>>,
+    /// For each opening bracket its closing one, and the other way round.
+    partners: HashMap<usize, usize>,
+    words: HashMap<&'t str, Vec<usize>>,
+    functions: Vec<Function<'t>>,
+    is_helper: &'s dyn Fn(&str) -> bool,
+    known: HashSet<Fact<'t>>,
+    queue: Vec<Fact<'t>>,
+    spans: Vec<Range<usize>>,
+    steps: Cell<usize>,
+}
+
+impl<'t, 's> Flow<'t, 's> {
+    pub(super) fn new(text: &'t str, tokens: &'s [Placed<'t>], is_helper: &'s dyn Fn(&str) -> bool) -> Self {
+        let (mut parents, mut partners, mut open) = (Vec::with_capacity(tokens.len()), HashMap::new(), Vec::new());
+        let mut words: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (index, (token, _)) in tokens.iter().enumerate() {
+            if *token == Token::Close
+                && let Some(opening) = open.pop()
+            {
+                partners.insert(opening, index);
+                partners.insert(index, opening);
+            }
+            parents.push(open.last().copied());
+            match token {
+                Token::Open | Token::OpenMap => open.push(index),
+                Token::Word(word) => words.entry(word).or_default().push(index),
+                _ => {}
+            }
+        }
+        for opening in open {
+            partners.insert(opening, tokens.len().saturating_sub(1));
+        }
+        let mut flow = Self {
+            text,
+            tokens,
+            parents,
+            partners,
+            words,
+            functions: Vec::new(),
+            is_helper,
+            known: HashSet::new(),
+            queue: Vec::new(),
+            spans: Vec::new(),
+            steps: Cell::new(0),
+        };
+        flow.functions = flow.defined();
+        flow
+    }
+
+    /// Whether the text defines a function or a variable of that name.
+    pub(super) fn defines(&self, name: &str) -> bool {
+        let declares = |index: &usize| {
+            matches!(self.before(*index), Some(Token::Word("let" | "const" | "for" | "as")))
+                || self.is_parameter(*index)
+        };
+        self.functions.iter().any(|function| function.name == name)
+            || self.words.get(name).is_some_and(|places| places.iter().any(declares))
+    }
+
+    /// The arguments of a call whose bracket opens at this token.
+    pub(super) fn arguments(&self, open: usize) -> Vec<Range<usize>> {
+        let close = self.partner(open);
+        let mut arguments = Vec::new();
+        let mut start = open + 1;
+        for index in open + 1..close {
+            if self.tokens[index].0 == Token::Comma && self.parents[index] == Some(open) {
+                arguments.push(start..index);
+                start = index + 1;
+            }
+        }
+        self.count(close.saturating_sub(open));
+        if start < close {
+            arguments.push(start..close);
+        }
+        arguments
+    }
+
+    /// The tokens of this range end in a secret's place: its literals are masked, its names are followed.
+    pub(super) fn range(&mut self, range: Range<usize>) {
+        self.count(range.len());
+        for index in range {
+            match self.tokens.get(index).map(|(token, _)| *token) {
+                Some(Token::Literal(text)) if !self.is_function(text) => self.mask(index),
+                Some(Token::Word(word)) if self.is_value(word, index) => self.learn(Fact::Value(word)),
+                _ => {}
+            }
+        }
+    }
+
+    /// A function that takes a secret is named here, and not called: whatever it is given stands in the statement.
+    pub(super) fn pointed_at(&mut self, index: usize) {
+        let statement = self.statement(index);
+        self.learn(Fact::Statement(statement.start));
+    }
+
+    /// A name that may hold the named arguments of a call: only a record can.
+    pub(super) fn may_hold_names(&mut self, name: &'t str) {
+        let places = self.words.get(name).cloned().unwrap_or_default();
+        let holds = |index: &usize| {
+            self.assigned(index + 1).is_some_and(|value| matches!(self.tokens[value].0, Token::OpenMap))
+                || self.before(*index) != Some(Token::Dot) && self.after(*index) == Some(Token::Dot)
+        };
+        if places.iter().any(holds) {
+            self.learn(Fact::Value(name));
+        }
+    }
+
+    /// Follows what was found, with what earlier inputs taught; the byte ranges to mask, and what later ones have to know.
+    pub(super) fn finish(mut self, learned: &Learned) -> (Vec<Range<usize>>, Lesson) {
+        let words: Vec<&'t str> = self.words.keys().copied().collect();
+        let literals: Vec<&'t str> = self.tokens.iter().filter_map(|(token, _)| literal(*token)).collect();
+        for word in words.into_iter().chain(literals) {
+            if self.functions.iter().any(|function| function.name == word) {
+                continue;
+            }
+            if let Some((_, places)) = learned.params.get(word) {
+                places.iter().for_each(|place| self.learn(Fact::Param(word, *place)));
+            }
+            if learned.callables.contains(word) {
+                self.learn(Fact::Callable(word));
+            }
+        }
+        while let Some(fact) = self.queue.pop() {
+            if self.steps.get() > MOST_STEPS {
+                self.mask_everything();
+                break;
+            }
+            self.follow(fact, learned);
+        }
+        let lesson = self.lesson();
+        (self.spans, lesson)
+    }
+
+    fn lesson(&self) -> Lesson {
+        let mut lesson = Lesson::default();
+        lesson.defined.extend(self.functions.iter().map(|function| function.name.to_owned()));
+        for fact in &self.known {
+            match fact {
+                Fact::Callable(name) => {
+                    lesson.learned.callables.insert((*name).to_owned());
+                }
+                Fact::Param(name, place) => {
+                    if let Some(function) = self.functions.iter().find(|function| function.name == *name) {
+                        let entry = lesson.learned.params.entry((*name).to_owned()).or_default();
+                        entry.0 = function.params.len();
+                        entry.1.insert(*place);
+                    }
+                }
+                Fact::Value(_) | Fact::Thrown | Fact::Statement(_) => {}
+            }
+        }
+        lesson
+    }
+
+    fn learn(&mut self, fact: Fact<'t>) {
+        if self.known.insert(fact) {
+            self.queue.push(fact);
+        }
+    }
+
+    fn follow(&mut self, fact: Fact<'t>, learned: &Learned) {
+        match fact {
+            Fact::Value("this") => self.follow_this(),
+            Fact::Value(name) => {
+                for index in self.places(name) {
+                    self.value_at(index);
+                }
+                for body in self.bodies(name) {
+                    self.range(body);
+                }
+            }
+            Fact::Callable(name) => {
+                for index in self.places(name).into_iter().chain(self.pointers(name)) {
+                    if self.functions.iter().all(|function| function.at != index) {
+                        self.pointed_at(index);
+                    }
+                }
+            }
+            Fact::Param(name, place) => self.parameter(name, place, learned),
+            Fact::Thrown => {
+                for index in self.places("throw") {
+                    let end = self.end_of_value(index + 1);
+                    self.range(index + 1..end);
+                }
+            }
+            Fact::Statement(start) => {
+                let statement = self.statement(start);
+                let value = (statement.clone()).find_map(|index| self.assigned(index).map(|value| (index, value)));
+                if let Some((sign, _)) = value {
+                    for index in statement.start..sign {
+                        if let Some((Token::Word(word), _)) = self.tokens.get(index)
+                            && self.is_value(word, index)
+                        {
+                            self.learn(Fact::Callable(word));
+                        }
+                    }
+                }
+                self.range(statement);
+            }
+        }
+    }
+
+    /// In `x.f()` the value before the dot is `this`.
+    fn follow_this(&mut self) {
+        for index in self.places("this") {
+            match self.functions.iter().find(|function| function.body.contains(&index)).map(|function| function.name) {
+                Some(name) => self.learn(Fact::Callable(name)),
+                None => self.mask_everything(),
+            }
+        }
+    }
+
+    /// One place where a name stands whose value is secret: where did the value come from?
+    fn value_at(&mut self, index: usize) {
+        let before = self.before(index);
+        let is_key = self.after(index) == Some(Token::Colon) && matches!(before, Some(Token::OpenMap | Token::Comma));
+        if before == Some(Token::Dot) || is_key {
+            return;
+        }
+        let declared = self.functions.iter().find_map(|function| {
+            let place = function.params.iter().position(|(_, at)| *at == index)?;
+            Some(Fact::Param(function.name, place))
+        });
+        if let Some(fact) = declared {
+            return self.learn(fact);
+        }
+        if self.is_parameter(index) {
+            return self.pointed_at(index);
+        }
+        let around = self.parents[index].and_then(|open| Some((open, self.before(open)?)));
+        let outer = around.map(|(_, before)| before);
+        if before == Some(Token::Word("for")) || outer == Some(Token::Word("for")) {
+            return self.looped_over(index);
+        }
+        if outer == Some(Token::Word("catch")) {
+            return self.learn(Fact::Thrown);
+        }
+        let end = self.chain(index);
+        if let Some(value) = self.assigned(end) {
+            let end = self.end_of_value(value);
+            return self.range(value..end);
+        }
+        // A function of the language changes what it is given first: `push(list, "…")`.
+        if let Some((open, Token::Word(callee))) = around
+            && before == Some(Token::Open)
+            && self.is_round(open)
+            && !KEYWORDS.contains(&callee)
+            && !(self.is_helper)(callee)
+        {
+            self.range(index + 1..self.partner(open));
+        }
+    }
+
+    /// `for name in …`, `for (name, index) in …`.
+    fn looped_over(&mut self, index: usize) {
+        let begin = (index..self.tokens.len()).take(6).find(|at| self.tokens[*at].0 == Token::Word("in"));
+        let Some(begin) = begin else { return };
+        let parent = self.parents[begin];
+        let ends = |at: &usize| self.parents[*at] == parent && self.is_block(*at);
+        let end = (begin..self.tokens.len()).find(ends).unwrap_or(self.tokens.len());
+        self.range(begin + 1..end);
+    }
+
+    /// Where `name.field[0].push("…")` ends. What its methods are given goes into it.
+    fn chain(&mut self, index: usize) -> usize {
+        let mut at = index + 1;
+        loop {
+            match self.tokens.get(at).map(|(token, _)| *token) {
+                Some(Token::Dot) if matches!(self.after(at), Some(Token::Word(_))) => {
+                    at += 2;
+                    if at < self.tokens.len() && self.is_round(at) {
+                        let close = self.partner(at);
+                        self.range(at + 1..close);
+                        at = close + 1;
+                    }
+                }
+                Some(Token::Open) if self.starts(at, "[") => at = self.partner(at) + 1,
+                Some(Token::Other) if self.starts(at, "?[") => at += 1,
+                _ => return at,
+            }
+        }
+    }
+
+    /// The calls of a function of the script, whose argument at this place is secret.
+    fn parameter(&mut self, name: &'t str, place: usize, learned: &Learned) {
+        let taken =
+            self.functions.iter().filter(|function| function.name == name).map(|function| function.params.len());
+        let taken: Vec<usize> = taken.chain(learned.params.get(name).map(|(taken, _)| *taken)).collect();
+        for index in self.places(name) {
+            if self.functions.iter().any(|function| function.at == index) {
+                continue;
+            }
+            let open = index + 1 + usize::from(self.after(index) == Some(Token::Bang));
+            if open >= self.tokens.len() || !self.is_round(open) {
+                self.pointed_at(index);
+                continue;
+            }
+            let is_method = self.before(index) == Some(Token::Dot);
+            let arguments = self.arguments(open);
+            if is_method && place == 0 {
+                self.pointed_at(index);
+            }
+            let given = arguments.len() + usize::from(is_method);
+            match place.checked_sub(usize::from(is_method)).and_then(|place| arguments.get(place)) {
+                Some(argument) if taken.contains(&given) => self.range(argument.clone()),
+                // One too few, or too many: it may be the secret in the wrong place.
+                _ => arguments.into_iter().for_each(|argument| self.range(argument)),
+            }
+        }
+        for index in self.pointers(name) {
+            self.pointed_at(index);
+        }
+    }
+
+    /// Where the value begins when what stands here assigns: `=`, `+=`, but not `==`, `=>`, `<=`.
+    fn assigned(&self, at: usize) -> Option<usize> {
+        let signs = self.tokens.get(at..)?.iter().take(4).take_while(|(token, _)| *token == Token::Other).count();
+        (at..at + signs).find_map(|index| {
+            let byte = self.tokens[index].1;
+            let (before, rest) = (&self.text[..byte], &self.text[byte..]);
+            let compares = rest.starts_with("==") || rest.starts_with("=>") || before.ends_with(['=', '!']);
+            let shifts = before.ends_with("<<") || before.ends_with(">>");
+            let compares = compares || before.ends_with(['<', '>']) && !shifts;
+            (rest.starts_with('=') && !compares).then_some(index + 1)
+        })
+    }
+
+    /// Where the value that begins here ends: at the end of its statement, or at a comma or bracket around it.
+    fn end_of_value(&self, start: usize) -> usize {
+        let parent = self.parents.get(start).copied().flatten();
+        let limit = parent.map_or(self.tokens.len(), |open| self.partner(open));
+        let ends =
+            |at: &usize| self.parents[*at] == parent && matches!(self.tokens[*at].0, Token::Semicolon | Token::Comma);
+        let end = (start..limit).find(ends).unwrap_or(limit);
+        self.count(end.saturating_sub(start));
+        end
+    }
+
+    /// The statement around a token: all of it, also what stands in brackets and in functions of it.
+    fn statement(&self, index: usize) -> Range<usize> {
+        let mut level = index;
+        let block = loop {
+            match self.parents[level] {
+                Some(open) if self.is_block(open) => break Some(open),
+                Some(open) => level = open,
+                None => break None,
+            }
+        };
+        let (first, last) = block.map_or((0, self.tokens.len()), |open| (open + 1, self.partner(open)));
+        let ends = |at: &usize| self.parents[*at] == block && self.tokens[*at].0 == Token::Semicolon;
+        let start = (first..level).rev().find(ends).map_or(first, |at| at + 1);
+        let end = (level..last).find(ends).unwrap_or(last);
+        self.count(end.saturating_sub(start));
+        start..end
+    }
+
+    fn defined(&self) -> Vec<Function<'t>> {
+        let mut functions = Vec::new();
+        for start in self.places("fn") {
+            // `fn name(…) {…}`, `fn String.name(…) {…}`.
+            let name_at = if self.tokens.get(start + 2).is_some_and(|(token, _)| *token == Token::Dot) {
+                start + 3
+            } else {
+                start + 1
+            };
+            let Some((Token::Word(name), _)) = self.tokens.get(name_at).copied() else { continue };
+            let open = name_at + 1;
+            if open >= self.tokens.len() || !self.is_round(open) {
+                continue;
+            }
+            let close = self.partner(open);
+            let params = (open + 1..close).filter_map(|index| match self.tokens[index].0 {
+                Token::Word(param) => Some((param, index)),
+                _ => None,
+            });
+            let params = params.collect();
+            let body = if close + 1 < self.tokens.len() && self.is_block(close + 1) {
+                close + 2..self.partner(close + 1)
+            } else {
+                close..close
+            };
+            functions.push(Function { name, at: name_at, params, body });
+        }
+        functions
+    }
+
+    /// Whether a name stands between the bars of `|a, b| …`.
+    fn is_parameter(&self, index: usize) -> bool {
+        let is_name = |at: &usize| matches!(self.tokens[*at].0, Token::Word(_) | Token::Comma);
+        let is_bar = |at: usize| self.tokens[at].0 == Token::Other && self.starts(at, "|");
+        let first = (0..index).rev().find(|at| !is_name(at));
+        let last = (index + 1..self.tokens.len()).find(|at| !is_name(at));
+        self.count(last.unwrap_or(index).saturating_sub(first.unwrap_or(index)));
+        first.is_some_and(is_bar) && last.is_some_and(is_bar)
+    }
+
+    /// Whether a word is a variable here, or a function that is called: no keyword, no field, no key of a record.
+    fn is_value(&self, word: &str, index: usize) -> bool {
+        let is_field = self.before(index) == Some(Token::Dot) && self.bodies(word).is_empty();
+        let is_key = self.after(index) == Some(Token::Colon)
+            && matches!(self.before(index), Some(Token::OpenMap | Token::Comma));
+        !KEYWORDS.contains(&word) && !is_field && !is_key && !(self.is_helper)(word)
+    }
+
+    fn is_function(&self, text: &str) -> bool {
+        (self.is_helper)(text) || self.functions.iter().any(|function| function.name == text)
+    }
+
+    fn mask(&mut self, index: usize) {
+        let end = self.tokens.get(index + 1).map_or(self.text.len(), |(_, at)| *at);
+        self.spans.push(self.tokens[index].1..end);
+    }
+
+    fn mask_everything(&mut self) {
+        for index in 0..self.tokens.len() {
+            if let Token::Literal(_) = self.tokens[index].0 {
+                self.mask(index);
+            }
+        }
+    }
+
+    fn places(&self, name: &str) -> Vec<usize> {
+        self.words.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Where the name stands as a string: `Fn("name")`.
+    fn pointers(&self, name: &str) -> Vec<usize> {
+        let is_it = |(_, (token, _)): &(usize, &Placed<'t>)| literal(*token) == Some(name);
+        self.tokens.iter().enumerate().filter(is_it).map(|(index, _)| index).collect()
+    }
+
+    fn bodies(&self, name: &str) -> Vec<Range<usize>> {
+        self.functions.iter().filter(|function| function.name == name).map(|function| function.body.clone()).collect()
+    }
+
+    fn before(&self, index: usize) -> Option<Token<'t>> {
+        index.checked_sub(1).and_then(|before| self.tokens.get(before)).map(|(token, _)| *token)
+    }
+
+    fn after(&self, index: usize) -> Option<Token<'t>> {
+        self.tokens.get(index + 1).map(|(token, _)| *token)
+    }
+
+    fn partner(&self, index: usize) -> usize {
+        self.partners.get(&index).copied().unwrap_or(self.tokens.len().saturating_sub(1))
+    }
+
+    fn starts(&self, index: usize, with: &str) -> bool {
+        self.tokens.get(index).is_some_and(|(_, at)| self.text[*at..].starts_with(with))
+    }
+
+    fn is_round(&self, index: usize) -> bool {
+        self.tokens[index].0 == Token::Open && self.starts(index, "(")
+    }
+
+    fn is_block(&self, index: usize) -> bool {
+        self.tokens[index].0 == Token::Open && self.starts(index, "{")
+    }
+
+    fn count(&self, steps: usize) {
+        self.steps.update(|before| before.saturating_add(steps + 1));
+    }
+}
+
+fn literal(token: Token<'_>) -> Option<&str> {
+    match token {
+        Token::Literal(text) => Some(text),
+        _ => None,
+    }
+}
