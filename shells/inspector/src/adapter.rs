@@ -33,8 +33,6 @@ pub enum Tool {
     Found(PathBuf),
     /// It is not there; how to install it.
     Missing(String),
-    /// It is there, but nothing of it would be new: why.
-    Covered(String),
 }
 
 /// Where the answer of a tool is read.
@@ -141,7 +139,7 @@ impl Adapter {
     pub fn program(&self) -> Option<&Path> {
         match &self.tool {
             Tool::Found(program) => Some(program),
-            Tool::Missing(_) | Tool::Covered(_) => None,
+            Tool::Missing(_) => None,
         }
     }
 
@@ -166,6 +164,7 @@ pub fn all(tree: &Path, roots: &[Root], config: &TreeConfig) -> Vec<Adapter> {
     custom::adapters(tree, config, &mut adapters);
     adapters.retain(|adapter| !config.disable.contains(&adapter.name));
     for adapter in &mut adapters {
+        adapter.args.extend(config.args.get(&adapter.name).into_iter().flatten().cloned());
         if let Some(limit) = config.timeouts.get(&adapter.name) {
             adapter.timeout = limit.0;
         }

@@ -75,14 +75,13 @@ struct Counted {
 pub async fn check(room: &Room, adapter: &Adapter) -> Result<Outcome> {
     let id = room.store.begin_check(room.run, &adapter.name, &adapter.at, adapter.kind).await?;
     let mut checked = blank(adapter);
-    let Some(program) = adapter.program() else {
-        (checked.verdict, checked.note) = match &adapter.tool {
-            Tool::Missing(install) => (Verdict::Missing, Some(format!("not installed: {install}"))),
-            Tool::Covered(why) => (Verdict::Skipped, Some(why.clone())),
-            Tool::Found(_) => unreachable!("a found tool has a program"),
-        };
-        room.store.end_check(id, &checked, false).await?;
-        return Ok(Outcome { checked, is_broken: false });
+    let program = match &adapter.tool {
+        Tool::Found(program) => program,
+        Tool::Missing(install) => {
+            (checked.verdict, checked.note) = (Verdict::Missing, Some(format!("not installed: {install}")));
+            room.store.end_check(id, &checked, false).await?;
+            return Ok(Outcome { checked, is_broken: false });
+        }
     };
     let directory = tempfile::tempdir()?;
     let report = directory.path().join("report");

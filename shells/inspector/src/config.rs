@@ -37,6 +37,8 @@ pub struct TreeConfig {
     pub disable: Vec<String>,
     /// Variables that tools are given although their name says that they hold a secret.
     pub pass: Vec<String>,
+    /// Further arguments for an adapter, by name.
+    pub args: BTreeMap<String, Vec<String>>,
     /// How long an adapter may take, by name.
     pub timeouts: BTreeMap<String, Timespan>,
     /// Further tools.

@@ -97,7 +97,6 @@ impl AdminShell for Inspector {
                     let state = match &adapter.tool {
                         Tool::Found(_) => "found",
                         Tool::Missing(_) => "missing",
-                        Tool::Covered(_) => "covered",
                     };
                     Connected::new(adapter.label(), state)
                 })

@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use admin_shell::{Cx, HelperError, Helpers, Mode, Result};
+use sha2::{Digest, Sha256};
 
 use super::{Inspector, adapters, data_dir, store};
 use crate::{
@@ -80,8 +81,9 @@ async fn crack(cx: Cx<Inspector>, only: Option<Vec<String>>, at: Option<String>)
                 cx.print(format!("{revision} is {commit}, which run {run} has looked at."));
                 return report(&cx, store(&cx).await?, run).await;
             }
-            let name = cx.tree_name().bytes().fold(5381_u64, |hash, byte| hash.wrapping_mul(33) ^ u64::from(byte));
-            let into = data_dir(&cx).join("inspector-revisions").join(format!("{name:016x}"));
+            let digest = Sha256::digest(cx.tree_name());
+            let name: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+            let into = data_dir(&cx).join("inspector-revisions").join(name);
             let tree = git::files_of(&cx.tree, &commit, &into).await?.canonicalize()?;
             (tree.clone(), Some((revision, commit, tree)))
         }

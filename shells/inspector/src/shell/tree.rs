@@ -34,7 +34,7 @@ struct Applies {
     at: String,
     language: String,
     kind: Kind,
-    /// found, missing or covered.
+    /// found or missing.
     state: &'static str,
     version: Option<String>,
     last_verdict: Option<Verdict>,
@@ -56,7 +56,6 @@ async fn show_adapters(cx: Cx<Inspector>) -> Result<Vec<Applies>> {
         let (state, install) = match &adapter.tool {
             Tool::Found(_) => ("found", None),
             Tool::Missing(install) => ("missing", Some(install.clone())),
-            Tool::Covered(_) => ("covered", None),
         };
         rows.push(Applies {
             program: adapter.program().map(|program| program.display().to_string()),
