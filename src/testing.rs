@@ -6,9 +6,11 @@
 //!
 //! Everything here panics with the reason when a test expected something else: that is what tests want.
 
+mod clock;
 mod console;
 mod faults;
 mod ran;
+mod sink;
 
 use std::sync::{Arc, Mutex};
 
@@ -16,16 +18,19 @@ use serde_json::Value;
 
 use crate::{
     AdminShell, Session, Shell,
+    config::Database,
     console::Question,
     event::{Actor, ActorKind, EndReason, Event, Mode, StreamId},
     journal::{Entry, Journal, SqliteJournal},
     session::Source,
-    shell::Settings,
+    shell::{Settings, Wanted},
 };
 
+pub use clock::ManualClock;
 use console::{Answers, TestConsole};
 pub use faults::Faults;
 pub use ran::Ran;
+pub use sink::{FaultySink, SinkFault};
 
 /// A session of a shell over a journal in a temporary directory.
 ///
@@ -111,7 +116,8 @@ impl TestShell {
             read_only,
             reason: None,
             yes: false,
-            database: directory.path().join("journal.db"),
+            database: Database::file(directory.path().join("journal.db")),
+            sinks: Wanted::default(),
         };
         let opened = shell.open_with(Actor::stated("tester", ActorKind::Human), settings).await;
         let opened = opened.unwrap_or_else(|error| panic!("the shell does not open: {error:#}"));

@@ -2,7 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    path::PathBuf,
+    path::Path,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -17,13 +17,14 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{AdminShell, Shell, identity};
+use super::{AdminShell, Outlet, Shell, Wanted, identity};
 use crate::{
     Result,
-    config::Config,
+    config::{Config, Database, Overrides},
+    delivery::locks_of,
     event::{Actor, EndReason, EventKind, Invalid, Mode, SessionEnd, SessionId, SessionStart},
     helper::{CallCx, Cx, Reach, SessionInfo, bind},
-    journal::{Journal, JournalError, SqliteJournal, Stream},
+    journal::{JournalError, Stream},
     policy::{Policies, Policy, ReadOnly, Request, Verdict},
     recorder::{LiveSession, OpenJournal, Recorder, sweep},
     redact::Redactor,
@@ -41,10 +42,11 @@ pub(crate) struct Settings {
     pub(crate) reason: Option<String>,
     /// `--yes`: the reason answers every question.
     pub(crate) yes: bool,
-    pub(crate) database: PathBuf,
+    pub(crate) database: Database,
+    pub(crate) sinks: Wanted,
 }
 
-struct ComponentHooks<S>(Cx<S>);
+struct ComponentHooks<S>(Cx<S>, Arc<Outlet>);
 
 #[async_trait]
 impl<S: AdminShell> Hooks for ComponentHooks<S> {
@@ -58,6 +60,10 @@ impl<S: AdminShell> Hooks for ComponentHooks<S> {
 
     async fn end(&self, reason: EndReason) -> Result<()> {
         caught(S::on_end(&self.0, reason)).await
+    }
+
+    async fn recorded(&self) {
+        self.1.finish().await;
     }
 
     async fn unfinished(&self) -> Option<String> {
@@ -87,17 +93,24 @@ impl Policy for Shared {
 }
 
 impl<S: AdminShell> Shell<S> {
+    /// The journal that was set, or the configured one.
+    pub(crate) fn where_to_record(&self) -> Result<Database> {
+        match &self.database {
+            Some(place) => match place.to_str() {
+                Some(text) => Database::of(text),
+                None => Ok(Database::file(place.clone())),
+            },
+            None => Config::load(&Overrides::default())?.database(),
+        }
+    }
+
     /// Opens a session for one client of a host program. Its journal is the one set with [`Shell::database`], or the
     /// configured one. Close it with [`Session::close`].
     ///
     /// # Errors
     /// When the component's name or helpers are wrong, or its `on_start` fails.
     pub async fn open(&self, who: Actor) -> Result<Session> {
-        let database = match &self.database {
-            Some(path) => path.clone(),
-            None => Config::load(&crate::config::Overrides::default())?.database_path()?,
-        };
-        let settings = Settings { mode: Mode::Embedded, read_only: false, reason: None, yes: false, database };
+        let settings = self.settings(Mode::Embedded)?;
         let opened = self.open_with(who, settings).await?;
         match opened.start().await {
             Ok(()) => Ok(opened.session),
@@ -109,12 +122,20 @@ impl<S: AdminShell> Shell<S> {
         }
     }
 
+    /// How a session of a host program is opened: by the configuration, but for what was said to the builder.
+    pub(crate) fn settings(&self, mode: Mode) -> Result<Settings> {
+        let sinks = Wanted::of(&Config::load(&Overrides::default())?, false);
+        let database = self.where_to_record()?;
+        Ok(Settings { mode, read_only: false, reason: None, yes: false, database, sinks })
+    }
+
     /// Opens a session; its `on_start` hook is still to be run.
     pub(crate) async fn open_with(&self, who: Actor, settings: Settings) -> Result<Opened<S>> {
         crate::event::check_component_name(S::COMPONENT)?;
         let (entries, registry) = self.helpers.finish().map_err(|problems| {
             anyhow::anyhow!("the helpers of `{}` are not right:\n  {}", S::COMPONENT, problems.join("\n  "))
         })?;
+        let outlet = Outlet::new(self.sinks_of(&settings.sinks)?, settings.sinks.now);
         let redactor = Redactor::new(self.shell.redact());
         let info = Arc::new(session_info::<S>(who, &settings));
         // Hooks print nowhere: there is no command that they belong to.
@@ -125,11 +146,11 @@ impl<S: AdminShell> Shell<S> {
         let cx = Cx::new(Arc::clone(&self.shell), call);
         let adapters = adapter_names(&cx).await;
         // The lock comes before the start event: whoever finds the event finds the lock.
-        let live = LiveSession::begin(&settings.database, &info.session_id);
+        let live = LiveSession::begin(settings.database.place(), &info.session_id);
         let recorder = Arc::new(Recorder::new(
             redactor.clone(),
             Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() },
-            settings.database.clone(),
+            settings.database.as_file().map(Path::to_owned),
             self.opener(settings.database.clone()),
             &start::<S>(&info, adapters)?,
             info.since,
@@ -140,7 +161,6 @@ impl<S: AdminShell> Shell<S> {
             Box::pin(async move { recorder.admits().await.map_err(|because| because.to_string()) })
         }));
         let runtime = tokio::runtime::Handle::current();
-        let observer = info.session_id.to_string();
         let mut policies: Vec<Box<dyn Policy>> = Vec::new();
         if settings.read_only {
             policies.push(Box::new(ReadOnly));
@@ -162,15 +182,17 @@ impl<S: AdminShell> Shell<S> {
         // Weak: the engine's functions reach the session that owns the engine.
         let status = Arc::new(OnceLock::<WeakSession>::new());
         let (shown, about) = (Arc::clone(&registry), Arc::clone(&status));
+        let shown_sinks = Arc::clone(&outlet);
         let interpreter = Interpreter::start(
             callables.clone(),
             Box::new(move |name| repl::help_text(&shown, name)),
-            Box::new(move || session_record(&about)),
+            Box::new(move || session_record(&about, &shown_sinks)),
             self.scripts.clone(),
             redactor,
         )?;
         // Last: what fails or panics before has recorded nothing yet.
-        let begun = tokio::spawn(begin(Arc::clone(&recorder), settings.database.clone(), observer));
+        let begun = begin(Arc::clone(&recorder), settings.database.clone(), Arc::clone(&info), Arc::clone(&outlet));
+        let begun = tokio::spawn(begun);
         let leaving = Leaving::new(begun);
         match live {
             Ok(live) => leaving.hold(live),
@@ -180,7 +202,7 @@ impl<S: AdminShell> Shell<S> {
             setting,
             interpreter,
             registry,
-            hooks: Arc::new(ComponentHooks(cx.clone())),
+            hooks: Arc::new(ComponentHooks(cx.clone(), Arc::clone(&outlet))),
             when_unrecorded: self.when_unrecorded,
             completer: Box::new(repl::Completion),
             helpers: callables,
@@ -192,17 +214,17 @@ impl<S: AdminShell> Shell<S> {
             leaving,
         });
         let _ = status.set(session.downgrade());
-        Ok(Opened { session, cx })
+        Ok(Opened { session, cx, outlet })
     }
 
     #[cfg(not(feature = "testing"))]
-    fn opener(&self, database: PathBuf) -> OpenJournal {
+    fn opener(&self, database: Database) -> OpenJournal {
         opener(database)
     }
 
     /// The journal, which fails when a test wants it to.
     #[cfg(feature = "testing")]
-    fn opener(&self, database: PathBuf) -> OpenJournal {
+    fn opener(&self, database: Database) -> OpenJournal {
         let Some(faults) = self.faults.clone() else { return opener(database) };
         let open = opener(database);
         Box::new(move || {
@@ -216,6 +238,7 @@ impl<S: AdminShell> Shell<S> {
 pub(crate) struct Opened<S> {
     pub(crate) session: Session,
     pub(crate) cx: Cx<S>,
+    pub(crate) outlet: Arc<Outlet>,
 }
 
 impl<S: AdminShell> Opened<S> {
@@ -239,9 +262,16 @@ pub(crate) async fn record_failed_start<S: AdminShell>(settings: &Settings, reas
     }
     let info = session_info::<S>(Actor::current(), settings);
     let stream = Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() };
-    let (path, since) = (settings.database.clone(), info.since);
+    let (database, since) = (settings.database.clone(), info.since);
     let Ok(start) = start::<S>(&info, Vec::new()) else { return };
-    let recorder = Recorder::new(Redactor::default(), stream, path.clone(), opener(path), &start, since);
+    let recorder = Recorder::new(
+        Redactor::default(),
+        stream,
+        database.as_file().map(Path::to_owned),
+        opener(database),
+        &start,
+        since,
+    );
     let end = SessionEnd { reason, exit_code: 1, duration_us: 0, commands: 0, failed_commands: 0 };
     if let Err(because) = recorder.outcome(EventKind::SessionEnd, &end).await {
         tracing::error!(%because, "the failed start is not recorded");
@@ -258,7 +288,8 @@ fn session_info<S: AdminShell>(actor: Actor, settings: &Settings) -> SessionInfo
         since: Timestamp::now(),
         reason: settings.reason.clone(),
         read_only: settings.read_only,
-        database: settings.database.display().to_string(),
+        database: settings.database.to_string(),
+        journal: settings.database.clone(),
     }
 }
 
@@ -296,26 +327,26 @@ fn start<S: AdminShell>(info: &SessionInfo, adapters: Vec<String>) -> std::resul
     start.checked()
 }
 
-fn opener(database: PathBuf) -> OpenJournal {
+fn opener(database: Database) -> OpenJournal {
     Box::new(move || {
         let database = database.clone();
-        Box::pin(async move {
-            let journal = SqliteJournal::open(&database.to_string_lossy()).await?;
-            Ok(Arc::new(journal) as Arc<dyn Journal>)
-        })
+        Box::pin(async move { crate::journal::open(database.opening()).await })
     })
 }
 
 /// Commits the start of the session, and then looks for sessions that died. Runs beside everything else: the first
 /// prompt does not wait for the disk.
-async fn begin(recorder: Arc<Recorder>, database: PathBuf, by: String) {
+async fn begin(recorder: Arc<Recorder>, database: Database, info: Arc<SessionInfo>, outlet: Arc<Outlet>) {
+    let begins = outlet.begins(&recorder).await;
     if recorder.flush().await.is_err() {
         return;
     }
+    outlet.begin(&recorder, locks_of(database.place()), info.session_id.clone(), &info.component, begins).await;
+    let by = info.session_id.to_string();
     recorder.look_at_room().await;
     let swept: std::result::Result<_, JournalError> = async {
         let journal = recorder.journal().await?;
-        sweep(&*journal, &database, &by).await
+        sweep(&*journal, database.place(), &by).await
     }
     .await;
     if let Err(error) = swept {
@@ -324,7 +355,7 @@ async fn begin(recorder: Arc<Recorder>, database: PathBuf, by: String) {
 }
 
 /// What `session()` answers.
-fn session_record(session: &OnceLock<WeakSession>) -> Value {
+fn session_record(session: &OnceLock<WeakSession>, outlet: &Outlet) -> Value {
     let Some(session) = session.get().and_then(WeakSession::upgrade) else { return Value::Null };
     let info = session.info();
     let inner = session.inner();
@@ -339,6 +370,6 @@ fn session_record(session: &OnceLock<WeakSession>) -> Value {
         "read_only": info.read_only,
         "journal": info.database,
         "recording": trouble.map_or_else(|| "ok".to_owned(), |why| format!("failing: {why}")),
-        "sinks": [],
+        "sinks": outlet.record(),
     })
 }

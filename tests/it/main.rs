@@ -7,6 +7,7 @@ mod arguments;
 mod cli;
 mod crash;
 mod crowd;
+mod delivery;
 mod denied;
 mod desk;
 mod docs;
@@ -20,10 +21,14 @@ mod journal;
 #[cfg(feature = "tracker")]
 mod mcp;
 mod modes;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod prompt;
 mod recording;
 mod redact;
 mod secrets;
+#[cfg(all(feature = "postgres", feature = "tracker"))]
+mod server;
 #[cfg(feature = "tracker")]
 mod service;
 mod sessions;
