@@ -1,6 +1,6 @@
 //! A tracker that forwards: what reaches it reaches the next one, byte for byte.
 
-use admin_shell::{event::Event, journal::Journal, token::Scope};
+use admin_shell::{event::Event, token::Scope};
 use reqwest::StatusCode;
 
 use super::fixture::{SECRET, Service, answer, elsewhere, session, token};
