@@ -18,6 +18,7 @@ use figment::{
 use nix::unistd::{Uid, User, geteuid};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use tracing_subscriber::filter::Targets;
 
 /// A configured secret. It does not print itself.
 #[derive(Clone)]
@@ -218,6 +219,20 @@ pub fn database_path(url: &str) -> crate::Result<PathBuf> {
     anyhow::ensure!(path != ":memory:", "database: a journal in memory would be gone with the program; give a path");
     // A helper may change the working directory; the journal stays where it is.
     Ok(std::path::absolute(path)?)
+}
+
+/// What a log lets through, as `--log` says it.
+///
+/// # Errors
+/// When it is neither a level nor a list of `target=level`. The crate would take whatever is no level for the name of a
+/// part of the program, and log nothing without a word.
+pub fn log_filter(filter: &str) -> crate::Result<Targets> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-' | '.' | '=' | ',' | ' ');
+    filter.parse().ok().filter(|_| filter.chars().all(is_plain)).ok_or_else(|| {
+        anyhow::anyhow!(
+            "`{filter}` is no filter: it is a level (error, warn, info, debug, trace, off), or target=level, with commas between them"
+        )
+    })
 }
 
 /// Where journals are kept.

@@ -309,7 +309,7 @@ fn opener(database: PathBuf) -> OpenJournal {
 /// Commits the start of the session, and then looks for sessions that died. Runs beside everything else: the first
 /// prompt does not wait for the disk.
 async fn begin(recorder: Arc<Recorder>, database: PathBuf, by: String) {
-    if recorder.flush().await.is_err() {
+    if recorder.begin().await.is_err() {
         return;
     }
     recorder.look_at_room().await;

@@ -220,6 +220,12 @@ fn write_modules(directory: &std::path::Path) {
     for (name, code) in modules {
         std::fs::write(directory.join(name), code).expect("a module");
     }
+    std::fs::write(directory.join("large.rhai"), format!("//{}\n", "-".repeat(1 << 20))).expect("a large module");
+    for step in 0..20 {
+        let code = format!("import \"step{}\" as next;\n", step + 1);
+        std::fs::write(directory.join(format!("step{step}.rhai")), code).expect("a module that imports on");
+    }
+    std::fs::write(directory.join("step20.rhai"), "fn f() { 1 }\n").expect("the last module");
     std::fs::write(directory.with_file_name("outside.rhai"), "fn f() { 1 }").expect("a module outside");
 }
 
