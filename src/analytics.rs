@@ -17,12 +17,16 @@ mod hours;
 mod lengths;
 mod pattern;
 mod quality;
+mod statistics;
 
 use jiff::{Timestamp, Unit, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::quality::{Quality, quality};
+pub use self::{
+    quality::{Quality, quality},
+    statistics::{Answer, Common, Period, Query, Row, Span, ask},
+};
 use crate::{
     event::SessionId,
     journal::{CommandFilter, CommandRecord, Filter, Journal, JournalError, Page, SessionRecord},

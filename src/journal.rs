@@ -16,34 +16,50 @@ use uuid::Uuid;
 
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
+mod archive;
 mod cells;
 mod chain;
+mod differences;
 mod error;
 mod filter;
 mod judge;
 mod loaded;
+mod open;
 mod outbox;
+mod pace;
+mod pages;
 mod parcel;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod presence;
 mod projection;
+mod prunings;
 mod query;
 mod read;
 mod record;
 mod replay;
 mod report;
+mod retention;
+mod rollups;
 mod sealing;
 mod shown;
 mod source;
 mod sqlite;
+mod tracking;
+mod verify;
 
 pub use error::JournalError;
 pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};
+pub use open::{is_postgres, open, open_existing};
 pub use outbox::{ALL_COMPONENTS, Buried, DeliveryStatus, Head, Kept, Outgoing, Placed, Progress, Refusal};
 pub use parcel::{Always, Parcel, Stub};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresJournal;
 pub use presence::{EMIT_BOUNDS_US, Emits, EndRequest, Presence};
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
 pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, PrunedSession, Pruning, Rebuilt, Report};
 pub use sqlite::SqliteJournal;
+pub use tracking::{Fold, Heard, Milestones, Rollup};
 
 /// A stream as its writer knows it.
 #[derive(Clone, Debug)]
@@ -54,7 +70,7 @@ pub struct Stream {
     pub component: String,
 }
 
-/// Where events are kept. Implementations: SQLite.
+/// Where events are kept. Implementations: SQLite, Postgres.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// The journal's id, which is also the stream of its own observations.
@@ -112,6 +128,41 @@ pub trait Journal: Send + Sync + 'static {
     /// Which of these sessions were asked to end and have not.
     async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError>;
 
+    /// The last beat of every session that ever beat.
+    async fn presences(&self) -> Result<Vec<Heard>, JournalError>;
+
+    /// Who may write these streams, where that is settled.
+    async fn writers(&self, of: &[StreamId]) -> Result<Vec<(StreamId, String)>, JournalError>;
+
+    /// Settles who may write streams. What is settled already stays.
+    async fn bind_writers(&self, writers: &[(StreamId, String)]) -> Result<(), JournalError>;
+
+    /// Starts and ends of sessions, and what was said about them, after a position.
+    async fn milestones(&self, after: u64, limit: u32) -> Result<Milestones, JournalError>;
+
+    /// Sums over the record that somebody carries on.
+    async fn fold(&self, name: &str) -> Result<Option<Fold>, JournalError>;
+
+    /// Carries sums on from a position (`None`: from nothing). False when they do not stand there: somebody else has
+    /// carried them on meanwhile.
+    async fn carry_on(&self, name: &str, from: Option<u64>, fold: &Fold) -> Result<bool, JournalError>;
+
+    /// Sums by day (days since 1970) and component.
+    async fn rollups(
+        &self,
+        days: std::ops::RangeInclusive<i64>,
+        component: Option<&str>,
+    ) -> Result<Vec<Rollup>, JournalError>;
+
+    /// How long the newest sessions that began in a time and have ended were open: component and microseconds.
+    async fn durations(
+        &self,
+        after: Timestamp,
+        before: Timestamp,
+        component: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, u64)>, JournalError>;
+
     /// One page of sessions, newest first.
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError>;
 
@@ -154,6 +205,11 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Makes the projection anew from the events, and says what differed.
     async fn rebuild(&self) -> Result<Rebuilt, JournalError>;
+
+    /// Why nothing can be written to it, when that is so.
+    fn read_only(&self) -> Option<&JournalError> {
+        None
+    }
 
     /// Flushes and closes.
     async fn close(&self);

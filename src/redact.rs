@@ -223,7 +223,8 @@ impl Redactor {
         items.into_iter().map(&mut item).collect()
     }
 
-    fn fields(&self, fields: Map<String, Value>) -> Map<String, Value> {
+    /// An object in which secrets are masked.
+    pub(crate) fn fields(&self, fields: Map<String, Value>) -> Map<String, Value> {
         // `{"name": "DB_PASSWORD", "value": "…"}`: how containers and forms spell an assignment.
         let named = ["name", "key", "field", "header"]
             .iter()

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::{
     AdminShell, Session, Shell,
+    config::Database,
     console::Question,
     event::{Actor, ActorKind, EndReason, Event, Mode, StreamId},
     journal::{Entry, Journal, SqliteJournal},
@@ -111,7 +112,7 @@ impl TestShell {
             read_only,
             reason: None,
             yes: false,
-            database: directory.path().join("journal.db"),
+            database: Database::file(directory.path().join("journal.db")),
         };
         let opened = shell.open_with(Actor::stated("tester", ActorKind::Human), settings).await;
         let opened = opened.unwrap_or_else(|error| panic!("the shell does not open: {error:#}"));

@@ -10,44 +10,59 @@
 //! - What goes wrong is one [`TrackerError`]; causes go to the log, never to a caller.
 
 mod append;
+mod beats;
 mod caller;
 mod error;
 mod frame;
 mod gate;
 mod ids;
+mod live;
+mod mcp;
+mod metrics;
+mod older;
 pub mod rest;
 pub mod server;
 
 use std::{path::PathBuf, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use self::{append::Writers, metrics::Ingest};
 
 use crate::{
+    analytics::{self, Answer, Query, Span},
     event::{StreamId, check_reason},
-    journal::{Entry, Filter, Journal, Page, SessionRecord, Sessions},
-    recorder::{Ended, end_session, sweep},
+    journal::{Entry, Filter, Journal, Page, SessionRecord, SessionStatus, Sessions},
+    recorder::{Ended, Lives, end_elsewhere, end_session, is_here, sweep},
     token::Scope,
 };
 
-pub use append::{Appended, Batch, EventResult};
 pub use caller::Caller;
 pub use error::TrackerError;
 pub use frame::Limits;
 pub use gate::{Gate, GateError, Jwks};
+pub use mcp::{Names, serve_stdio};
+pub use metrics::Exposition;
+pub use older::{EndAnswer, StartAnswer};
 
 /// The room. A cheap handle: clones share everything.
 #[derive(Clone)]
-pub struct Tracker(Arc<Inner>);
+pub struct Tracker(Arc<Inner>, Option<Gate>);
 
 struct Inner {
     journal: Arc<dyn Journal>,
     gate: Gate,
+    writers: Writers,
+    ingest: Ingest,
+    stop: CancellationToken,
     /// Where the journal lies when it is a file: shells on this machine hold their locks beside it.
     database: Option<PathBuf>,
 }
 
 /// How the tracker is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Health {
     /// `healthy`.
     pub status: &'static str,
@@ -56,7 +71,7 @@ pub struct Health {
 }
 
 /// What ending a session came to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct End {
     /// The session.
     pub session_id: String,
@@ -68,7 +83,15 @@ impl Tracker {
     /// A tracker over a journal. `database` is the journal's file, where it is one.
     #[must_use]
     pub fn new(journal: Arc<dyn Journal>, database: Option<PathBuf>, gate: Gate) -> Self {
-        Self(Arc::new(Inner { journal, gate, database }))
+        let inner = Inner {
+            journal,
+            gate,
+            writers: Writers::default(),
+            ingest: Ingest::default(),
+            stop: CancellationToken::new(),
+            database,
+        };
+        Self(Arc::new(inner), None)
     }
 
     /// The journal behind it.
@@ -77,10 +100,20 @@ impl Tracker {
         &self.0.journal
     }
 
+    /// The same room behind another gate.
+    #[must_use]
+    pub fn with_gate(&self, gate: Gate) -> Self {
+        Self(Arc::clone(&self.0), Some(gate))
+    }
+
+    fn gate(&self) -> &Gate {
+        self.1.as_ref().unwrap_or(&self.0.gate)
+    }
+
     /// Whether callers need no token.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.0.gate.is_open()
+        self.gate().is_open()
     }
 
     /// Who shows this bearer token, and what they may do.
@@ -88,7 +121,7 @@ impl Tracker {
     /// # Errors
     /// When there is none, or it is worth nothing here.
     pub async fn authorise(&self, bearer: Option<&str>) -> Result<Caller, TrackerError> {
-        self.0.gate.authorise(bearer).await
+        self.gate().authorise(bearer).await
     }
 
     /// That it runs.
@@ -139,6 +172,16 @@ impl Tracker {
         Ok(self.0.journal.events(&stream, from, limit).await?)
     }
 
+    /// Statistics.
+    ///
+    /// # Errors
+    /// When the caller may not read, or the journal can not be read.
+    pub async fn analytics(&self, caller: &Caller, query: Query, span: &Span) -> Result<Answer, TrackerError> {
+        caller.require(Scope::SessionsRead)?;
+        self.observe_deaths().await;
+        Ok(analytics::ask(&*self.0.journal, query, span).await?)
+    }
+
     /// Asks a live session to end; records an operator's end of a dead one.
     ///
     /// # Errors
@@ -158,8 +201,14 @@ impl Tracker {
     }
 
     async fn end_session(&self, session: &SessionRecord, by: &str, why: &str) -> Result<Ended, TrackerError> {
-        let database = self.0.database.clone().unwrap_or_default();
-        Ok(end_session(&*self.0.journal, &database, session, by, why).await?)
+        let (journal, id) = (&*self.0.journal, &session.session_id);
+        if let Some(database) = self.0.database.as_deref().filter(|database| is_here(database, id)) {
+            return Ok(end_session(journal, database, session, by, why).await?);
+        }
+        let beats = journal.presences().await?.iter().any(|heard| heard.presence.session_id == *id);
+        let lives = beats && matches!(session.status, SessionStatus::Active | SessionStatus::Stale);
+        let lives = if lives { Lives::AsFarAsIsHeard } else { Lives::NoMore };
+        Ok(end_elsewhere(journal, session, lives, by, why).await?)
     }
 
     /// Says which shells on this machine have died, so that a status that is shown is the truth now.

@@ -24,6 +24,12 @@ pub enum SessionStatus {
 }
 
 impl SessionStatus {
+    /// Whether nothing more is to come of it.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Ended | Self::Crashed)
+    }
+
     /// The word as it stands in records.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -172,6 +172,43 @@ pub async fn end_session(
     }
 }
 
+/// Ends a session of another machine: asks it when it lives, records an operator's end when it does not.
+///
+/// # Errors
+/// When the journal can not be written.
+pub async fn end_elsewhere(
+    journal: &dyn Journal,
+    session: &SessionRecord,
+    lives: Lives,
+    by: &str,
+    why: &str,
+) -> Result<Ended, JournalError> {
+    if matches!(session.status, SessionStatus::Ended | SessionStatus::Crashed) {
+        return Ok(Ended::Already);
+    }
+    let (what, ended) = match lives {
+        Lives::AsFarAsIsHeard => ("end_requested", Ended::Requested),
+        Lives::NoMore => ("ended_by_operator", Ended::Recorded),
+    };
+    observe(journal, &session.session_id, what, by, why).await?;
+    Ok(ended)
+}
+
+/// Whether the process of a session on another machine is there, as far as can be known from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lives {
+    /// It was heard of within its lease, or not long after.
+    AsFarAsIsHeard,
+    /// It was not, or never was.
+    NoMore,
+}
+
+/// Whether a session has its lock on this machine, held or left behind.
+#[must_use]
+pub fn is_here(database: &Path, session: &SessionId) -> bool {
+    live_file(database, session).exists()
+}
+
 async fn observe(
     journal: &dyn Journal,
     about: &SessionId,

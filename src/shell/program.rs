@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found; 128 + n after signal n, as shells have it.
 
-use std::{io::Write, panic::AssertUnwindSafe, path::Path, process::ExitCode};
+use std::{io::Write, panic::AssertUnwindSafe, process::ExitCode};
 
 use clap::error::ErrorKind;
 use futures_util::FutureExt;
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Result,
-    config::{Config, component_settings},
+    config::{Config, Database, component_settings},
     event::{EndReason, Mode},
     redact::Redactor,
     render,
@@ -58,7 +58,7 @@ fn run<S: AdminShell, C: DeserializeOwned>(schema: &Value, open: impl AsyncFnOnc
     let settings = Config::load(&flags.overrides()).and_then(|config| {
         let log = log::start(&format!("{}-shell", S::COMPONENT), config.log.as_deref())?;
         let typed = |key: &str, text: &str| flags::typed(&schema["properties"][key], text);
-        Ok((config.database_path()?, component_settings::<C>(S::COMPONENT, &own, typed)?, log))
+        Ok((config.database()?, component_settings::<C>(S::COMPONENT, &own, typed)?, log))
     });
     let (database, own, log) = match settings {
         Ok(settings) => settings,
@@ -103,7 +103,7 @@ async fn session<S: AdminShell, C>(
     Ok(code)
 }
 
-fn options(flags: &Flags, database: &Path, log: Log) -> std::result::Result<Options, (anyhow::Error, u8)> {
+fn options(flags: &Flags, database: &Database, log: Log) -> std::result::Result<Options, (anyhow::Error, u8)> {
     let file = flags.file.as_ref().or(flags.script.as_ref());
     let work = match (&flags.code, file) {
         (Some(code), _) => Work::Code(std::os::unix::ffi::OsStrExt::as_bytes(code.as_os_str()).to_vec()),
@@ -136,7 +136,7 @@ fn options(flags: &Flags, database: &Path, log: Log) -> std::result::Result<Opti
             read_only: flags.read_only,
             reason: flags.reason.clone(),
             yes: flags.yes,
-            database: database.to_owned(),
+            database: database.clone(),
         },
         log: Some(log),
     })

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Result,
-    config::{Config, Overrides, state_dir},
+    config::state_dir,
     console::Failure,
     event::{Actor, EndReason, Mode},
     render::Color,
@@ -79,10 +79,7 @@ impl<S: AdminShell> Shell<S> {
     /// # Errors
     /// When the shell can not be opened.
     pub async fn run(self) -> Result<EndReason> {
-        let database = match &self.database {
-            Some(path) => path.clone(),
-            None => Config::load(&Overrides::default())?.database_path()?,
-        };
+        let database = self.where_to_record()?;
         let interactive = std::io::IsTerminal::is_terminal(&std::io::stdin());
         let mode = if interactive { Mode::Interactive } else { Mode::Stdin };
         let settings = Settings { mode, read_only: false, reason: None, yes: false, database };

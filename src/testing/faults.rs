@@ -6,14 +6,15 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
     event::{Draft, Event, EventKind, JournalId, SessionId, StreamId},
     journal::{
-        Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Found, Head, Journal,
-        JournalError, JournalStatus, Kept, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned, Rebuilt, Report,
-        Room, SessionRecord, Sessions, Stream, Verdict,
+        Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Fold, Found, Head, Heard,
+        Journal, JournalError, JournalStatus, Kept, Milestones, Outgoing, Page, Parcel, Presence, Progress, Prune,
+        Pruned, Rebuilt, Report, Rollup, Room, SessionRecord, Sessions, Stream, Verdict,
     },
 };
 
@@ -186,6 +187,48 @@ impl Journal for Faulty {
 
     async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError> {
         self.journal.end_requests(of).await
+    }
+
+    async fn presences(&self) -> Result<Vec<Heard>, JournalError> {
+        self.journal.presences().await
+    }
+
+    async fn writers(&self, of: &[StreamId]) -> Result<Vec<(StreamId, String)>, JournalError> {
+        self.journal.writers(of).await
+    }
+
+    async fn bind_writers(&self, writers: &[(StreamId, String)]) -> Result<(), JournalError> {
+        self.journal.bind_writers(writers).await
+    }
+
+    async fn milestones(&self, after: u64, limit: u32) -> Result<Milestones, JournalError> {
+        self.journal.milestones(after, limit).await
+    }
+
+    async fn fold(&self, name: &str) -> Result<Option<Fold>, JournalError> {
+        self.journal.fold(name).await
+    }
+
+    async fn carry_on(&self, name: &str, from: Option<u64>, fold: &Fold) -> Result<bool, JournalError> {
+        self.journal.carry_on(name, from, fold).await
+    }
+
+    async fn rollups(
+        &self,
+        days: std::ops::RangeInclusive<i64>,
+        component: Option<&str>,
+    ) -> Result<Vec<Rollup>, JournalError> {
+        self.journal.rollups(days, component).await
+    }
+
+    async fn durations(
+        &self,
+        after: Timestamp,
+        before: Timestamp,
+        component: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(String, u64)>, JournalError> {
+        self.journal.durations(after, before, component, limit).await
     }
 
     async fn sessions(&self, filter: &Filter, page: &Page) -> Result<Sessions, JournalError> {

@@ -41,12 +41,18 @@ pub enum TrackerError {
     /// There is no such session.
     #[error("no session has an id that begins with `{0}`")]
     NotFound(String),
+    /// There are no such statistics.
+    #[error("there is no such query: there are sessions, duration, components, errors, active")]
+    NoQuery,
     /// More than one session is meant.
     #[error("more than one session has an id that begins so")]
     Ambiguous(Vec<SessionId>),
     /// The receipt that a batch quotes is not known here: the tracker was set back.
     #[error("this tracker does not know the receipt")]
     UnknownReceipt,
+    /// This program is wrong.
+    #[error("this is a defect of the tracker: its log has more")]
+    Defect,
     /// Too many requests of one caller.
     #[error("too many requests")]
     TooMany {

@@ -10,6 +10,14 @@ use crate::{
 const LONGEST: usize = 64;
 
 impl Tracker {
+    /// The session that has exactly this id.
+    pub(super) async fn exactly(&self, id: &SessionId) -> Result<Option<SessionRecord>, TrackerError> {
+        match self.journal().find(id.as_str()).await? {
+            Found::One(record) if record.session_id == *id => Ok(Some(*record)),
+            _ => Ok(None),
+        }
+    }
+
     /// The session that an id, or an unambiguous beginning of one, names.
     pub(super) async fn session(&self, typed: &str) -> Result<SessionRecord, TrackerError> {
         let prefix = SessionId::prefix(typed);

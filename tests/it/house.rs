@@ -11,7 +11,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("spec", &[]),
     ("redact", &["event"]),
     ("policy", &["console", "spec", "event"]),
-    ("helper", &["policy", "spec", "event", "redact"]),
+    ("helper", &["policy", "spec", "event", "redact", "config"]),
     ("journal", &["event"]),
     ("delivery", &["journal", "event"]),
     ("sinks", &["delivery", "journal", "event"]),
@@ -22,7 +22,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("analytics", &["journal", "event"]),
     ("config", &[]),
     ("token", &[]),
-    ("tracker", &["token", "journal", "recorder", "delivery", "sinks", "analytics", "event"]),
+    ("tracker", &["token", "redact", "journal", "recorder", "delivery", "sinks", "analytics", "event"]),
 ];
 
 /// Crate → the only place that may name it.

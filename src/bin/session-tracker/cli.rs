@@ -2,7 +2,10 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{completions, end, events, journal, list, schema, serve, show, token, verify};
+use crate::{
+    analytics, completions, doctor, end, events, health, journal, list, mcp, metrics, schema, serve, show, token,
+    verify,
+};
 
 const AFTER_HELP: &str = "\
 Ids: the beginning of an id is enough, with or without `sess_`, as long as it names one session.
@@ -22,9 +25,13 @@ pub(crate) struct Cli {
 /// Which journal is read.
 #[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// The journal: a path, sqlite:PATH, or an archive that `journal prune` wrote [env: ADMIN_SHELL_DATABASE].
+    /// The journal: a path, sqlite:PATH, postgres://USER@HOST/DATABASE, or an archive that `journal prune` wrote
+    /// [env: ADMIN_SHELL_DATABASE].
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) database: Option<String>,
+    /// A tracker to ask instead of the journal of this machine [env: SESSION_TRACKER_URL; its token: ADMIN_SHELL_TOKEN].
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) tracker: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -47,10 +54,21 @@ pub(crate) enum Command {
     Journal(journal::Journal),
     /// The JSON Schemas of events, and files checked against them.
     Schema(schema::Schema),
+    /// Statistics: sessions, duration, components, errors, active.
+    Analytics(analytics::Analytics),
+    /// Say whether a tracker is well.
+    Health(health::Health),
+    /// Print a tracker's metrics.
+    #[command(alias = "get-prometheus-metrics")]
+    Metrics(metrics::Metrics),
+    /// Try the whole way of an event, and say what to mend.
+    Doctor(doctor::Doctor),
     /// Run the tracker: the service that events of many shells reach.
     Serve(serve::Serve),
     /// Mint bearer tokens, and say what one is worth.
     Token(token::Token),
+    /// Speak MCP on standard input and output, for a client that starts this program itself.
+    Mcp(mcp::Mcp),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }

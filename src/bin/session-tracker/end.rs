@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use admin_shell::{
     event::check_reason,
-    journal::{Found, Journal, SessionRecord, SessionStatus},
+    journal::{SessionRecord, SessionStatus},
     recorder::{Ended, end_session},
 };
 use clap::Args;
@@ -14,9 +14,9 @@ use crate::{
     answer::{Records, value},
     cli::Source,
     exit::{Stop, report},
-    find,
     output::{Format, Output},
-    place::{Place, me},
+    place::me,
+    reading::Reading,
 };
 
 /// A shell looks once a second whether it was asked to end; one that has not obeyed by then is busy.
@@ -48,14 +48,16 @@ struct Outcome {
 }
 
 pub(crate) async fn run(end: End, source: &Source) -> Result<(), Stop> {
-    let place = source.open().await?;
-    if let Some(error) = place.journal.read_only() {
+    let place = source.reading().await?;
+    if let Reading::Here(place) = &place
+        && let Some(error) = place.journal.read_only()
+    {
         return Err(error.clone().into());
     }
     // Every id is looked up before anything ends: a mistyped one must not leave half of the work done.
     let mut sessions = Vec::new();
     for id in &end.ids {
-        sessions.push(find::session(&place.journal, id).await?);
+        sessions.push(place.session(id).await?);
     }
     let by = me();
     let why = end.reason.unwrap_or_else(|| format!("{by} ended it from the command line"));
@@ -88,8 +90,16 @@ pub(crate) async fn run(end: End, source: &Source) -> Result<(), Stop> {
     if failed { Err(Stop::Said) } else { Ok(()) }
 }
 
-async fn end_one(place: &Place, session: &SessionRecord, by: &str, why: &str) -> Result<Outcome, Stop> {
-    let outcome = match end_session(&place.journal, &place.path, session, by, why).await? {
+async fn end_one(place: &Reading, session: &SessionRecord, by: &str, why: &str) -> Result<Outcome, Stop> {
+    let ended = match place {
+        Reading::Here(place) => end_session(&*place.journal, place.database.place(), session, by, why).await?,
+        Reading::There(remote) => match remote.end(session.session_id.as_str(), why).await?.as_str() {
+            "requested" => Ended::Requested,
+            "recorded" => Ended::Recorded,
+            _ => Ended::Already,
+        },
+    };
+    let outcome = match ended {
         Ended::Recorded => "it was dead, an operator's end is recorded",
         Ended::Already => "it had ended before, nothing changed",
         Ended::Requested if obeys(place, session).await? => "asked to end, and ended",
@@ -99,15 +109,12 @@ async fn end_one(place: &Place, session: &SessionRecord, by: &str, why: &str) ->
 }
 
 /// Waits until the session has ended; false when it takes too long.
-async fn obeys(place: &Place, session: &SessionRecord) -> Result<bool, Stop> {
+async fn obeys(place: &Reading, session: &SessionRecord) -> Result<bool, Stop> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         tokio::time::sleep(LOOK_EVERY).await;
-        let ended = match place.journal.find(session.session_id.as_str()).await? {
-            Found::One(record) => matches!(record.status, SessionStatus::Ended | SessionStatus::Crashed),
-            Found::Many(_) | Found::None => false,
-        };
-        if ended {
+        let now = place.again(session.session_id.as_str()).await?;
+        if now.is_some_and(|record| matches!(record.status, SessionStatus::Ended | SessionStatus::Crashed)) {
             return Ok(true);
         }
     }

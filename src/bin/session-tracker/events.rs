@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use admin_shell::{
     event::StreamId,
-    journal::{Entry, Found, Journal, SessionStatus, SqliteJournal},
+    journal::{Entry, SessionStatus},
     render::table,
 };
 use clap::Args;
@@ -17,9 +17,8 @@ use crate::{
     cli::Source,
     clock,
     exit::Stop,
-    find,
     output::{Format, Output, Sheet},
-    place::Place,
+    reading::Reading,
 };
 
 /// Events read at once.
@@ -58,15 +57,15 @@ pub(crate) async fn run(events: Events, source: &Source) -> Result<(), Stop> {
     if events.follow && matches!(format, Format::Json | Format::Csv) {
         return Err(Stop::Usage("--follow: must go with --format table or ndjson".to_owned()));
     }
-    let place = source.open().await?;
-    let stream = find::stream(&place.journal, &events.id).await?;
+    let place = source.reading().await?;
+    let stream = place.stream(&events.id).await?;
     let mut sheet = events.output.open()?;
     let mut writer = Writer::begin(&mut sheet, format)?;
     let mut next = 0;
     loop {
         // Asked before the events are read: what was said until its end is then among them.
         let is_over = !events.follow || has_ended(&place, &stream).await?;
-        next = copy(&place.journal, &stream, next, &mut writer).await?;
+        next = copy(&place, &stream, next, &mut writer).await?;
         if is_over {
             break;
         }
@@ -81,9 +80,9 @@ pub(crate) async fn run(events: Events, source: &Source) -> Result<(), Stop> {
 }
 
 /// Writes what there is from `from` on; the `seq` to go on with.
-async fn copy(journal: &SqliteJournal, stream: &StreamId, mut from: u64, writer: &mut Writer<'_>) -> Result<u64, Stop> {
+async fn copy(place: &Reading, stream: &StreamId, mut from: u64, writer: &mut Writer<'_>) -> Result<u64, Stop> {
     loop {
-        let page = journal.events(stream, from, PAGE).await?;
+        let page = place.events(stream, from, PAGE).await?;
         writer.page(stream, &page)?;
         match page.last() {
             Some(last) => from = seq(last) + 1,
@@ -92,13 +91,10 @@ async fn copy(journal: &SqliteJournal, stream: &StreamId, mut from: u64, writer:
     }
 }
 
-async fn has_ended(place: &Place, stream: &StreamId) -> Result<bool, Stop> {
+async fn has_ended(place: &Reading, stream: &StreamId) -> Result<bool, Stop> {
     let StreamId::Session(id) = stream else { return Ok(false) };
-    place.sweep().await;
-    Ok(match place.journal.find(id.as_str()).await? {
-        Found::One(record) => matches!(record.status, SessionStatus::Ended | SessionStatus::Crashed),
-        Found::Many(_) | Found::None => true,
-    })
+    let record = place.again(id.as_str()).await?;
+    Ok(record.is_none_or(|record| matches!(record.status, SessionStatus::Ended | SessionStatus::Crashed)))
 }
 
 /// Writes entries as they come.

@@ -28,6 +28,7 @@ enum Command {
 }
 
 pub(crate) async fn run(journal: Journal, source: &Source) -> Result<(), Stop> {
+    source.refuse_tracker("journal")?;
     match journal.command {
         Command::Status(status) => status::run(status, source).await,
         Command::Prune(prune) => prune::run(prune, source).await,

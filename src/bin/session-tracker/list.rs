@@ -12,7 +12,7 @@ use crate::{
     exit::{Stop, say},
     output::{Format, Output},
 };
-use admin_shell::journal::{Filter, Journal, Page, SessionRecord, SessionStatus};
+use admin_shell::journal::{Filter, SessionRecord, SessionStatus};
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
 use jiff::Timestamp;
 
@@ -73,13 +73,9 @@ fn status() -> impl TypedValueParser<Value = SessionStatus> {
 
 pub(crate) async fn run(list: List, source: &Source) -> Result<(), Stop> {
     let format = list.output.format();
-    let place = source.open_if_there().await?;
-    let page = Page { limit: list.limit, after: None };
+    let place = source.reading_if_there().await?;
     let (records, has_more) = match &place {
-        Some(place) => {
-            let found = place.journal.sessions(&list.filter(), &page).await?;
-            (found.records, found.next.is_some())
-        }
+        Some(place) => place.sessions(&list.filter(), list.limit).await?,
         None => (Vec::new(), false),
     };
     let mut sheet = list.output.open()?;
@@ -97,7 +93,7 @@ pub(crate) async fn run(list: List, source: &Source) -> Result<(), Stop> {
     }
     sheet.finish()?;
     match &place {
-        None => say(&format!("No sessions yet: there is no journal at {}.", source.path()?.display())),
+        None => say(&format!("No sessions yet: there is no journal at {}.", source.database()?)),
         Some(_) if records.is_empty() && format == Format::Table => say("No sessions match."),
         Some(_) if has_more => say(&format!(
             "There are more than these {}: narrow the list, or raise --limit (at most 1000).",

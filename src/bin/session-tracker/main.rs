@@ -6,21 +6,28 @@
 //! - Standard output holds the answer and nothing else; what is said about it goes to standard error.
 //! - Exit codes: 0 done, 1 failed (a fault was found, …), 2 wrong usage, 3 not found.
 
+mod analytics;
 mod answer;
 mod cli;
 mod clock;
 mod completions;
 mod csv;
+mod doctor;
 mod end;
 mod events;
 mod exit;
 mod find;
+mod health;
 mod journal;
 mod keys;
 mod list;
+mod mcp;
+mod metrics;
 mod output;
 mod place;
 mod plural;
+mod reading;
+mod remote;
 mod schema;
 mod serve;
 mod show;
@@ -32,14 +39,18 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, Source},
     exit::Stop,
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let Cli { source, command } = Cli::parse();
+    let command = match command {
+        Command::Mcp(mcp) => mcp.into_command(),
+        other => other,
+    };
     // The service works on all cores; everything else starts faster on one.
-    let mut runtime = match cli.command {
+    let mut runtime = match command {
         Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
         _ => tokio::runtime::Builder::new_current_thread(),
     };
@@ -47,24 +58,28 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::report(&Stop::Failed(anyhow::Error::from(error).context("starting the runtime"))),
     };
-    match runtime.block_on(run(cli)) {
+    match runtime.block_on(run(command, source)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => exit::report(&stop),
     }
 }
 
-async fn run(cli: Cli) -> Result<(), Stop> {
-    let source = cli.source;
-    match cli.command {
+async fn run(command: Command, source: Source) -> Result<(), Stop> {
+    match command {
         Command::List(list) => list::run(list, &source).await,
         Command::Show(show) => show::run(show, &source).await,
         Command::Events(events) => events::run(events, &source).await,
         Command::End(end) => end::run(end, &source).await,
+        Command::Analytics(analytics) => analytics::run(analytics, &source).await,
+        Command::Health(health) => health::run(health, &source).await,
+        Command::Metrics(metrics) => metrics::run(metrics, &source).await,
+        Command::Doctor(doctor) => doctor::run(doctor, &source).await,
         Command::Verify(verify) => verify::run(verify, &source).await,
         Command::Journal(journal) => journal::run(journal, &source).await,
         Command::Schema(schema) => schema::run(schema),
         Command::Serve(serve) => serve::run(serve, &source).await,
         Command::Token(token) => token::run(token).await,
+        Command::Mcp(mcp) => mcp::run(mcp, &source).await,
         Command::Completions(completions) => completions::run(completions),
     }
 }

@@ -47,6 +47,11 @@ impl Output {
         Self { format: None, output: Some(path) }
     }
 
+    /// This file, or standard output.
+    pub(crate) fn at(path: Option<PathBuf>) -> Self {
+        Self { format: None, output: path }
+    }
+
     /// The format asked for, or the one that the file's extension means.
     pub(crate) fn format(&self) -> Format {
         let extension = self.output.as_deref().and_then(Path::extension).and_then(|extension| extension.to_str());

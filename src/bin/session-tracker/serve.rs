@@ -2,18 +2,20 @@
 //!
 //! Beyond loopback it starts only with something to check tokens with.
 
-mod log;
+pub(crate) mod log;
 
 use std::{
     net::{SocketAddr, TcpListener},
     num::NonZeroU32,
     path::PathBuf,
-    sync::Arc,
 };
 
 use admin_shell::{
-    journal::SqliteJournal,
-    tracker::{Limits, Tracker, server},
+    journal,
+    tracker::{
+        Limits, Names, Tracker,
+        server::{Server, tls},
+    },
 };
 use anyhow::Context;
 use clap::Args;
@@ -41,9 +43,15 @@ pub(crate) struct Serve {
     /// The certificate's key (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Where to show metrics, and nothing else; on loopback without tokens.
+    #[arg(long, value_name = "ADDRESS", env = "SESSION_TRACKER_METRICS_LISTEN")]
+    metrics_listen: Option<String>,
     /// Requests of one caller in a second, at most; 0: any number.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     rate: u32,
+    /// A name that clients reach the tracker by on /mcp, beside addresses and the names of this machine.
+    #[arg(long, value_name = "NAME", env = "SESSION_TRACKER_ALLOW_HOST", value_delimiter = ',')]
+    allow_host: Vec<String>,
     /// What is logged: a level, or `target=level`, comma separated.
     #[arg(long, value_name = "FILTER", env = "ADMIN_SHELL_LOG", default_value = "info")]
     log: String,
@@ -55,54 +63,70 @@ pub(crate) struct Serve {
 pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
     log::start(&serve.log, serve.log_file.as_deref())?;
     let gate = serve.keys.gate().await?;
-    let address = resolve(&serve.listen).await?;
-    if gate.is_open() && !address.ip().is_loopback() {
-        return Err(Stop::Usage(format!(
-            "--listen {}: beyond loopback a tracker needs to know who calls: set SESSION_TRACKER_SECRET (32 bytes or \
-             more, `openssl rand -base64 48` makes one) or give --jwks; or listen on 127.0.0.1",
-            serve.listen
-        )));
+    let address = resolve("--listen", &serve.listen).await?;
+    let gate_is_open = gate.is_open();
+    if gate_is_open && !address.ip().is_loopback() {
+        return Err(unguarded("--listen", &serve.listen));
     }
     // Caught from here on: a stop that comes while it starts is obeyed as well.
     let stop = stop()?;
-    let path = source.path()?;
-    let name = path.to_str().ok_or_else(|| Stop::Usage(format!("database: {} is not UTF-8", path.display())))?;
-    let journal = SqliteJournal::open(name).await?;
+    let database = source.database()?;
+    let journal = journal::open(database.opening()).await?;
     if let Some(error) = journal.read_only() {
         return Err(error.clone().into());
     }
-    let is_open = gate.is_open();
-    let tracker = Tracker::new(Arc::new(journal), Some(path.clone()), gate);
+    let tracker = Tracker::new(journal, Some(database.place().to_owned()), gate);
     let tls = match (&serve.tls_cert, &serve.tls_key) {
         (Some(certificate), Some(key)) => {
-            let tls = server::tls(certificate, key).await.with_context(|| format!("reading {}", certificate.display()));
+            let tls = tls(certificate, key).await.with_context(|| format!("reading {}", certificate.display()));
             Some(tls?)
         }
         _ => None,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let listener =
-        TcpListener::bind(address).with_context(|| format!("listening on {address}")).map_err(Stop::Failed)?;
-    listener.set_nonblocking(true).context("listening")?;
-    let address = listener.local_addr().context("listening").map_err(Stop::Failed)?;
-    say(&format!("session-tracker listens on {scheme}://{address}, journal {}", path.display()));
-    if is_open {
+    let listener = bind(address)?;
+    let metrics = match &serve.metrics_listen {
+        None => None,
+        Some(listen) => {
+            let address = resolve("--metrics-listen", listen).await?;
+            if gate_is_open && !address.ip().is_loopback() {
+                return Err(unguarded("--metrics-listen", listen));
+            }
+            Some(bind(address)?)
+        }
+    };
+    let at = |listener: &TcpListener| listener.local_addr().context("listening");
+    say(&format!("session-tracker listens on {scheme}://{}, journal {database}", at(&listener)?));
+    if let Some(metrics) = &metrics {
+        say(&format!("Metrics: {scheme}://{}/metrics", at(metrics)?));
+    }
+    if gate_is_open {
         say(
-            "No secret is set: whoever reaches this address may read and write. Set SESSION_TRACKER_SECRET to ask for tokens.",
+            "No secret is set: whoever reaches this address may read and write. Set SESSION_TRACKER_SECRET to ask for \
+             tokens.",
         );
     }
     let limits = Limits { rate: NonZeroU32::new(serve.rate), ..Limits::default() };
-    server::serve(listener, tls, server::app(tracker.clone(), limits), stop)
-        .await
-        .context("serving")
-        .map_err(Stop::Failed)?;
+    let server = Server { listener, tls, metrics, limits, names: Names::new(serve.allow_host) };
+    server.serve(tracker.clone(), stop).await.context("serving")?;
     tracker.journal().close().await;
     Ok(())
 }
 
-async fn resolve(listen: &str) -> Result<SocketAddr, Stop> {
+fn bind(address: SocketAddr) -> Result<TcpListener, Stop> {
+    Ok(TcpListener::bind(address).with_context(|| format!("listening on {address}"))?)
+}
+
+fn unguarded(option: &str, listen: &str) -> Stop {
+    Stop::Usage(format!(
+        "{option} {listen}: beyond loopback a tracker needs to know who calls: set SESSION_TRACKER_SECRET (32 bytes or \
+         more, `openssl rand -base64 48` makes one) or give --jwks; or listen on 127.0.0.1"
+    ))
+}
+
+async fn resolve(option: &str, listen: &str) -> Result<SocketAddr, Stop> {
     let wrong =
-        |why: &str| Stop::Usage(format!("--listen {listen}: {why}; give an address and a port, 127.0.0.1:8678"));
+        |why: &str| Stop::Usage(format!("{option} {listen}: {why}; give an address and a port, 127.0.0.1:8678"));
     let mut found = lookup_host(listen).await.map_err(|error| wrong(&error.to_string()))?;
     found.next().ok_or_else(|| wrong("it names no address"))
 }

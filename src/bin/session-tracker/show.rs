@@ -1,11 +1,12 @@
 //! `show`: one session, every field of it; for people also its commands and what others said about it.
 
 mod changes;
+mod commands;
 
 use admin_shell::{
     Width,
     event::Observation,
-    journal::{CommandFilter, CommandRecord, Journal, SessionRecord, SqliteJournal},
+    journal::{CommandFilter, CommandRecord, SessionRecord},
     render::{render, table, visible},
 };
 use clap::Args;
@@ -17,8 +18,9 @@ use crate::{
     cli::Source,
     clock,
     exit::Stop,
-    find,
     output::{Format, Output},
+    place::Place,
+    reading::Reading,
 };
 
 /// Commands that the text form shows; `events` shows all.
@@ -33,10 +35,10 @@ pub(crate) struct Show {
 }
 
 pub(crate) async fn run(show: Show, source: &Source) -> Result<(), Stop> {
-    let place = source.open().await?;
-    let record = find::session(&place.journal, &show.id).await?;
+    let place = source.reading().await?;
+    let record = place.session(&show.id).await?;
     let more = match show.output.format() {
-        Format::Table => Some(More::of(&place.journal, &record).await?),
+        Format::Table => Some(More::of(&place, &record).await?),
         Format::Json | Format::Ndjson | Format::Csv => None,
     };
     answer::one(&show.output, &record, |sheet| {
@@ -71,12 +73,16 @@ struct More {
 }
 
 impl More {
-    async fn of(journal: &SqliteJournal, record: &SessionRecord) -> Result<Self, Stop> {
+    async fn of(place: &Reading, record: &SessionRecord) -> Result<Self, Stop> {
+        let changes = changes::of(place, &record.session_id).await?;
+        let Reading::Here(Place { journal, .. }) = place else {
+            let commands = commands::of(place, record, COMMANDS as usize).await?;
+            return Ok(Self { commands, changes, observations: Vec::new() });
+        };
         let filter =
             CommandFilter { session: Some(record.session_id.clone()), limit: COMMANDS, ..CommandFilter::default() };
         let mut commands = journal.commands(&filter).await?;
         commands.reverse();
-        let changes = changes::of(journal, &record.session_id).await?;
         let observations = journal.observations(&record.session_id).await?;
         Ok(Self { commands, changes, observations: observations.iter().filter_map(|event| event.decode()).collect() })
     }

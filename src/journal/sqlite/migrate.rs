@@ -14,9 +14,10 @@ use crate::{
     },
 };
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/sqlite/0001_journal.sql"),
     include_str!("../../../migrations/sqlite/0002_delivery.sql"),
+    include_str!("../../../migrations/sqlite/0003_tracker.sql"),
 ];
 
 /// The version that this program reads and writes.

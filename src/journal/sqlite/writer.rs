@@ -56,9 +56,15 @@ impl Work {
     /// Few drafts of a stream that is at hand, none of which says something about another one.
     fn is_short(&self, warm: &Warm) -> bool {
         let Self::Record(stream, drafts, _) = self else { return false };
-        warm.streams.contains_key(stream.id.as_str())
-            && drafts.len() <= 4
-            && drafts.iter().all(|draft| *draft.kind() != EventKind::Observation)
+        let Some(loaded) = warm.streams.get(stream.id.as_str()) else { return false };
+        // A session begins and ends once: whoever says it again has to be looked up.
+        let ends_again = || loaded.picture.as_ref().is_some_and(|picture| picture.span.own_end);
+        drafts.len() <= 4
+            && drafts.iter().all(|draft| match draft.kind() {
+                EventKind::Observation | EventKind::SessionStart => false,
+                EventKind::SessionEnd => !ends_again(),
+                _ => true,
+            })
     }
 
     fn fail(self, error: JournalError) {

@@ -14,6 +14,11 @@ use super::{LARGEST_BODY_BYTES, Problem, TrackerError};
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
+    /// Parameters that did not come in a query.
+    pub(super) fn of(parameters: Vec<(String, String)>) -> Self {
+        Self(parameters)
+    }
+
     /// Reads a query that may hold these parameters.
     ///
     /// # Errors
@@ -120,7 +125,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-fn unread(rejection: BytesRejection) -> Response {
+pub(in crate::tracker) fn unread(rejection: BytesRejection) -> Response {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return TrackerError::TooLarge { limit_bytes: LARGEST_BODY_BYTES }.into_response();
     }

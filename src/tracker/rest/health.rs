@@ -5,10 +5,16 @@ use axum::{Json, extract::State};
 use super::{Tracker, TrackerError};
 use crate::tracker::Health;
 
+/// That it runs.
+#[utoipa::path(get, path = "/health", tag = "service",
+    responses((status = 200, description = "It runs", body = ref("#/components/schemas/Health"))))]
 pub(super) async fn health(State(tracker): State<Tracker>) -> Json<Health> {
     Json(tracker.health())
 }
 
+/// That it runs, and its journal answers.
+#[utoipa::path(get, path = "/ready", tag = "service",
+    responses((status = 200, description = "It is ready", body = ref("#/components/schemas/Health"))))]
 pub(super) async fn ready(State(tracker): State<Tracker>) -> Result<Json<Health>, TrackerError> {
     tracker.ready().await.map(Json)
 }

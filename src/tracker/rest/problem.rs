@@ -6,13 +6,14 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::TrackerError;
 use crate::event::SessionId;
 
 /// What went wrong, for programs and for people.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Problem {
     /// What kind of problem, as a URI.
     #[serde(rename = "type")]
@@ -24,10 +25,10 @@ pub struct Problem {
     /// This problem in a sentence.
     detail: String,
     /// The field or parameter that is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     /// The sessions that may be meant.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<SessionId>,
     #[serde(skip)]
     retry_after: Option<Duration>,
@@ -51,9 +52,10 @@ impl From<TrackerError> for Problem {
             TrackerError::OtherWriter => Self::new(403, "other-writer", detail),
             TrackerError::Invalid { field, .. } => Self { field: Some(field), ..Self::new(400, "invalid", detail) },
             TrackerError::TooLarge { .. } => Self::new(413, "too-large", detail),
-            TrackerError::NotFound(_) => Self::new(404, "not-found", detail),
+            TrackerError::NotFound(_) | TrackerError::NoQuery => Self::new(404, "not-found", detail),
             TrackerError::Ambiguous(candidates) => Self { candidates, ..Self::new(409, "ambiguous", detail) },
             TrackerError::UnknownReceipt => Self::new(409, "unknown-receipt", detail),
+            TrackerError::Defect => Self::new(500, "defect", detail),
             TrackerError::TooMany { retry_after } => {
                 Self { retry_after: Some(retry_after), ..Self::new(429, "too-many-requests", detail) }
             }

@@ -20,7 +20,7 @@ use crate::{
     tracker::{Caller, End},
 };
 
-const FILTERS: [&str; 15] = [
+const FILTERS: [&str; 14] = [
     "component",
     "user",
     "host",
@@ -35,29 +35,43 @@ const FILTERS: [&str; 15] = [
     "text",
     "limit",
     "cursor",
-    "format",
 ];
 
+/// Sessions, newest first. Also at `/api/sessions`.
+#[utoipa::path(get, path = "/api/v1/sessions", tag = "sessions",
+    params(
+        ("component" = Option<String>, Query, description = "Of this component"),
+        ("user" = Option<String>, Query, description = "Of this user"),
+        ("host" = Option<String>, Query, description = "On this machine"),
+        ("type" = Option<String>, Query, description = "Of components of this type"),
+        ("status" = Option<String>, Query, description = "active, stale, ended, crashed or lost"),
+        ("after" = Option<String>, Query, description = "Started at this time (RFC 3339) or later"),
+        ("before" = Option<String>, Query, description = "Started before this time (RFC 3339)"),
+        ("longer_than" = Option<String>, Query, description = "Open for longer than this: seconds, or 1h30m"),
+        ("shorter_than" = Option<String>, Query, description = "Open for less than this"),
+        ("active" = Option<bool>, Query, description = "That are open"),
+        ("incomplete" = Option<bool>, Query, description = "That never said an end of their own"),
+        ("text" = Option<String>, Query, description = "With a command that contains this"),
+        ("limit" = Option<u64>, Query, description = "At most so many; 50 by default", minimum = 1, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "Where a page begins: out of the `Link` header of the one before"),
+    ),
+    responses((status = 200, description = "The sessions; the next page is in the `Link` header",
+        body = ref("#/components/schemas/Sessions"))))]
 pub(super) async fn list(
     State(tracker): State<Tracker>,
     caller: Caller,
     RawQuery(query): RawQuery,
     uri: axum::http::Uri,
 ) -> Result<Response, TrackerError> {
-    let parameters = Parameters::read(query.as_deref(), &FILTERS[..14])?;
-    let filter = filter(&parameters)?;
-    let page = Page {
-        limit: limit(&parameters, 50)?,
-        after: parameters
-            .value("cursor", |text| cursor(text).ok_or_else(|| "must be one of a `next` link".to_owned()))?,
-    };
+    let parameters = Parameters::read(query.as_deref(), &FILTERS)?;
+    let (filter, page) = wanted(&parameters)?;
     let found = tracker.sessions(&caller, &filter, &page).await?;
     let mut headers = HeaderMap::new();
     if let Some(next) = &found.next {
         let query = query.unwrap_or_default();
         let kept = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
         let mut link = url::form_urlencoded::Serializer::new(String::new());
-        link.extend_pairs(kept).append_pair("cursor", &format!("{}-{}", next.start_us, next.session_id));
+        link.extend_pairs(kept).append_pair("cursor", &cursor_text(next));
         let link = format!("<{}?{}>; rel=\"next\"", uri.path(), link.finish());
         if let Ok(link) = HeaderValue::from_str(&link) {
             headers.insert(header::LINK, link);
@@ -66,6 +80,13 @@ pub(super) async fn list(
     Ok((headers, Json(found.records)).into_response())
 }
 
+/// One session.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}", tag = "sessions", params(("id" = String, Path, description = "An id, or an unambiguous beginning of one")),
+    responses(
+        (status = 200, description = "The session", body = ref("#/components/schemas/SessionRecord")),
+        (status = 404, description = "No session has such an id"),
+        (status = 409, description = "More than one session has an id that begins so: `candidates` names them"),
+    ))]
 pub(super) async fn show(
     State(tracker): State<Tracker>,
     caller: Caller,
@@ -76,6 +97,16 @@ pub(super) async fn show(
     tracker.show(&caller, &id).await.map(Json)
 }
 
+/// The sealed events of one session, or of a journal's own stream, by `seq`.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/events", tag = "sessions",
+    params(("id" = String, Path, description = "An id, or an unambiguous beginning of one"),
+        ("from" = Option<u64>, Query, description = "The first `seq`; 0 by default", minimum = 0, maximum = 4294967295_i64),
+        ("limit" = Option<u64>, Query, description = "At most so many; 1000 by default", minimum = 1, maximum = 1000)),
+    responses(
+        (status = 200, description = "The events; more are in the `Link` header", body = ref("#/components/schemas/Events")),
+        (status = 404, description = "No session has such an id"),
+        (status = 409, description = "More than one session has an id that begins so: `candidates` names them"),
+    ))]
 pub(super) async fn events(
     State(tracker): State<Tracker>,
     caller: Caller,
@@ -121,6 +152,16 @@ pub(super) struct Reason {
     reason: String,
 }
 
+/// Asks a live session to end; records an operator's end of a dead one.
+#[utoipa::path(post, path = "/api/v1/sessions/{id}/end", tag = "sessions", params(("id" = String, Path, description = "An id, or an unambiguous beginning of one")),
+    request_body(content = ref("#/components/schemas/Reason"), content_type = "application/json"),
+    responses(
+        (status = 200, description = "What it came to", body = ref("#/components/schemas/End")),
+        (status = 404, description = "No session has such an id"),
+        (status = 409, description = "More than one session has an id that begins so: `candidates` names them"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not application/json"),
+    ))]
 pub(super) async fn end(
     State(tracker): State<Tracker>,
     caller: Caller,
@@ -130,7 +171,28 @@ pub(super) async fn end(
     tracker.end(&caller, &id, &reason).await.map(Json)
 }
 
-fn limit(parameters: &Parameters, default: u32) -> Result<u32, TrackerError> {
+/// Which sessions are asked for, and where the list goes on, by a tool.
+pub(in crate::tracker) fn asked(parameters: Vec<(String, String)>) -> Result<(Filter, Page), TrackerError> {
+    wanted(&Parameters::of(parameters))
+}
+
+/// A place in the list as it is given to callers.
+pub(in crate::tracker) fn cursor_text(cursor: &Cursor) -> String {
+    format!("{}-{}", cursor.start_us, cursor.session_id)
+}
+
+/// An event as a value, for tools that answer one document.
+pub(in crate::tracker) fn entry(entry: &Entry) -> Value {
+    serde_json::from_str(&text(entry)).unwrap_or_default()
+}
+
+fn wanted(parameters: &Parameters) -> Result<(Filter, Page), TrackerError> {
+    let read = |text: &str| cursor(text).ok_or_else(|| "must be `next` of an earlier answer".to_owned());
+    let after = parameters.value("cursor", read)?;
+    Ok((filter(parameters)?, Page { limit: limit(parameters, 50)?, after }))
+}
+
+pub(super) fn limit(parameters: &Parameters, default: u32) -> Result<u32, TrackerError> {
     Ok(parameters.number("limit", 1..=1_000)?.map_or(default, |limit| u32::try_from(limit).unwrap_or(default)))
 }
 
@@ -156,7 +218,7 @@ fn filter(parameters: &Parameters) -> Result<Filter, TrackerError> {
     })
 }
 
-const TIME: &str = "must be a time such as 2026-03-01T12:00:00Z";
+pub(super) const TIME: &str = "must be a time such as 2026-03-01T12:00:00Z";
 const SPAN: &str = "must be seconds, or text such as 7d or 1h30m";
 
 fn status(text: &str) -> Result<SessionStatus, String> {

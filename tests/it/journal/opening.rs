@@ -187,7 +187,7 @@ async fn a_newer_schema_is_refused_also_by_who_has_it_open() {
     session.record(&journal, &[command_start(at(1), 1, "ps()")]).await.expect("recorded, in one statement");
     let mut connection = SqliteConnection::connect(&format!("sqlite:{}", place.path())).await.expect("opens");
     // As a migration leaves the file.
-    connection.execute("ALTER TABLE schema_2 RENAME TO schema_99; PRAGMA user_version = 99").await.expect("runs");
+    connection.execute("ALTER TABLE schema_3 RENAME TO schema_99; PRAGMA user_version = 99").await.expect("runs");
     connection.close().await.expect("closes");
     let refused = session.record(&journal, &[command_end(at(2), 1, Status::Ok)]).await;
     assert!(matches!(refused, Err(JournalError::TooNew { found: 99, .. })), "{refused:?}");

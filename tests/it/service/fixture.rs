@@ -22,9 +22,9 @@ pub(crate) const SECRET: &str = "pX3k9vLq0sWm7TzR2bYc5NdJ8hGf4uEa";
 
 /// A tracker, and its home. Killed when the test is over.
 pub(crate) struct Service {
-    pub(crate) home: Home,
+    home: Option<Home>,
     pub(crate) url: String,
-    pub(crate) child: Child,
+    child: Option<Child>,
     said: Arc<Mutex<String>>,
 }
 
@@ -67,7 +67,7 @@ impl Service {
                 *log.lock().unwrap() += &(line + "\n");
             }
         });
-        Self { home, url, child, said }
+        Self { home: Some(home), url, child: Some(child), said }
     }
 
     /// What it has said until now, log and all.
@@ -89,20 +89,32 @@ impl Service {
         self.post("/api/v1/events", &json!({ "events": texts }))
     }
 
+    pub(crate) fn home(&self) -> &Home {
+        self.home.as_ref().expect("it has its home until it is taken apart")
+    }
+
+    /// The process, to be ended otherwise than by dropping this, and the home that it leaves.
+    pub(crate) fn into_parts(mut self) -> (Home, Child) {
+        (self.home.take().expect("it has a home"), self.child.take().expect("it has a process"))
+    }
+
     /// How many events its journal holds.
     pub(crate) async fn stored(&self) -> u64 {
-        self.home.journal().await.status().await.expect("the journal is read").events
+        self.home().journal().await.status().await.expect("the journal is read").events
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).expect("it is there");
+        rustix::process::kill_process(rustix::process::Pid::from_child(self.child.as_ref().expect("it runs")), signal)
+            .expect("it is there");
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

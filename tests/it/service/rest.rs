@@ -17,7 +17,7 @@ async fn events_that_arrive_are_stored_once_and_shown_verbatim() {
             events.iter().map(|event| json!({ "event_id": event.event_id(), "verdict": verdict })).collect();
         assert_eq!(taken["results"], json!(results));
         assert_eq!(taken["position"], events.len());
-        assert_eq!(taken["tracker_id"], json!(service.home.journal().await.id()));
+        assert_eq!(taken["tracker_id"], json!(service.home().journal().await.id()));
     }
     let id = events[0].stream().as_str().to_owned();
     let (_, list) = answer(service.get("/api/v1/sessions")).await;
@@ -136,4 +136,105 @@ async fn what_is_not_there_is_a_problem_too() {
     let service = Service::open();
     assert_eq!(answer(service.get("/nothing")).await.0, StatusCode::NOT_FOUND);
     assert_eq!(answer(service.get("/api/v1/events")).await.0, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn statistics_are_those_of_a_known_load() {
+    use super::metrics::load;
+    let service = Service::open();
+    let shell = elsewhere().await;
+    for (component, seconds, failed) in [
+        ("orchestrator", Some(10), false),
+        ("orchestrator", Some(20), false),
+        ("orchestrator", Some(60), true),
+        ("orchestrator", None, false),
+        ("manager", Some(100), false),
+    ] {
+        answer(service.batch(&load(&shell, component, seconds, failed).await)).await;
+    }
+    let ask = |query: &str| {
+        let request = service.get(&format!("/api/v1/analytics/{query}"));
+        async move {
+            let (status, answer) = answer(request).await;
+            assert_eq!(status, StatusCode::OK, "{answer}");
+            answer
+        }
+    };
+    let sessions = ask("sessions").await;
+    let total = &sessions["total"];
+    assert_eq!(json!([total["sessions"], total["ended"], total["active"]]), json!([5, 4, 1]));
+    assert_eq!(json!([total["mean_duration_seconds"], total["p50_duration_seconds"]]), json!([47.5, 20.0]));
+    assert_eq!(json!([total["p90_duration_seconds"], total["sampled"]]), json!([100.0, 4]));
+    assert_eq!(json!([total["commands"], total["failed_commands"], total["error_rate"]]), json!([4, 1, 0.25]));
+    let names: Vec<&Value> = sessions["rows"].as_array().unwrap().iter().map(|row| &row["component_name"]).collect();
+    assert_eq!(names, [&json!("orchestrator"), &json!("manager")]);
+    assert_eq!(sessions["rows"][0]["mean_duration_seconds"], 30.0);
+    let manager = ask("duration?component=manager&days=1").await;
+    assert_eq!(json!([manager["total"]["sessions"], manager["total"]["p99_duration_seconds"]]), json!([1, 100.0]));
+    let errors = ask("errors").await;
+    let wanted = json!([{ "error": "it did not work", "component_name": "orchestrator", "count": 1 }]);
+    assert_eq!(errors["most_common"], wanted);
+    let active = ask("active").await;
+    assert_eq!((active["open"].as_array().unwrap().len(), &active["open"][0]["status"]), (1, &json!("active")));
+    let daily = ask("sessions?period=daily").await;
+    assert_eq!((daily["rows"].as_array().unwrap().len(), &daily["rows"][0]["sessions"]), (1, &json!(5)));
+    for (query, field) in [
+        ("sessions?days=0", "days"),
+        ("sessions?days=366", "days"),
+        ("sessions?days=1&after=2026-01-01T00:00:00Z", "days"),
+        ("sessions?after=2099-01-01T00:00:00Z", "after"),
+        ("sessions?period=hourlyish", "period"),
+    ] {
+        let (status, problem) = answer(service.get(&format!("/api/v1/analytics/{query}"))).await;
+        assert_eq!((status, &problem["field"]), (StatusCode::BAD_REQUEST, &json!(field)), "{problem}");
+    }
+    assert_eq!(answer(service.get("/api/v1/analytics/nonsense")).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_is_appended_is_seen_as_it_is_appended() {
+    let service = Service::open();
+    let shell = elsewhere().await;
+    answer(service.batch(&session(&shell, "orchestrator", 0).await)).await;
+    let mut live = service.get("/api/v1/live?component=orchestrator").send().await.unwrap();
+    assert_eq!(live.headers()["content-type"], "text/event-stream");
+    let (own, other) = (session(&shell, "orchestrator", 1).await, session(&shell, "manager", 1).await);
+    answer(service.batch(&other)).await;
+    answer(service.batch(&own)).await;
+    let mut text = String::new();
+    while text.matches("\n\n").count() < own.len() {
+        text.push_str(std::str::from_utf8(&live.chunk().await.unwrap().expect("it goes on")).unwrap());
+    }
+    let data: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    let wanted: Vec<&str> = own.iter().map(Event::text).collect();
+    assert_eq!(data, wanted);
+    let ids: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
+    // A client that comes back goes on where it was.
+    let again = service.get("/api/v1/live?component=orchestrator").header("last-event-id", ids[1]);
+    let mut again = again.send().await.unwrap();
+    let first = again.chunk().await.unwrap().unwrap();
+    assert!(std::str::from_utf8(&first).unwrap().contains(own[2].text()), "{first:?}");
+    // Whoever looks on does not keep the tracker from stopping.
+    service.signal(rustix::process::Signal::TERM);
+    let begun = std::time::Instant::now();
+    while live.chunk().await.unwrap().is_some() {}
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn the_page_and_the_description_need_no_token() {
+    let service = Service::with_secret();
+    let page = service.get("/").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    assert!(page.text().await.unwrap().contains("session-tracker"));
+    let (_, description) = answer(service.get("/openapi.json")).await;
+    assert_eq!(description["openapi"], "3.1.0");
+    for path in ["/health", "/api/v1/events", "/api/v1/sessions/{id}/end", "/api/v1/analytics/{query}", "/metrics"] {
+        assert!(description["paths"][path].is_object(), "{path}");
+    }
+    let text = description.to_string();
+    for (at, _) in text.match_indices("\"#/components/schemas/") {
+        let name = text[at + "\"#/components/schemas/".len()..].split('"').next().unwrap();
+        assert!(description["components"]["schemas"][name].is_object(), "{name} is not described");
+    }
 }

@@ -10,13 +10,24 @@ use serde_json::{Value, json};
 
 use self::forged::{Forged, now};
 use super::fixture::{SECRET, Service, answer, elsewhere, reader, session, token};
-use crate::cli::process::Home;
+use crate::{
+    cli::process::Home,
+    mcp::{client::calling, older::start},
+};
 
 /// A token is refused where it counts most: writing. Nothing is stored, nothing is said but that it is refused.
 async fn refused(service: &Service, what: &str, token: &str) {
     let shell = elsewhere().await;
     let events = session(&shell, "orchestrator", 1).await;
-    for request in [service.batch(&events), service.get("/api/v1/sessions")] {
+    let texts: Vec<&str> = events.iter().map(|event| event.text()).collect();
+    let requests = [
+        service.batch(&events),
+        service.get("/api/v1/sessions"),
+        calling(service, "track_events", &json!({ "events": texts })),
+        calling(service, "track_session_start", &start()),
+        calling(service, "list_sessions", &json!({})),
+    ];
+    for request in requests {
         let (status, problem) = answer(request.bearer_auth(token)).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{what}: {problem}");
         let detail = problem["detail"].as_str().unwrap();

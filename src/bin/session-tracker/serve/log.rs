@@ -13,7 +13,7 @@ use tracing_subscriber::{
 
 use crate::exit::Stop;
 
-pub(super) fn start(filter: &str, file: Option<&Path>) -> Result<(), Stop> {
+pub(crate) fn start(filter: &str, file: Option<&Path>) -> Result<(), Stop> {
     let targets = log_filter(filter).map_err(|error| Stop::Usage(format!("--log: {error}")))?;
     let writer = match file {
         None => BoxMakeWriter::new(std::io::stderr),

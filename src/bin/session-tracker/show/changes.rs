@@ -3,11 +3,11 @@
 use admin_shell::{
     Width,
     event::{CallEnd, CallStart, EventKind, SessionId, StreamId},
-    journal::{Entry, Journal, SqliteJournal},
+    journal::Entry,
 };
 use serde_json::{Value, json};
 
-use crate::{clock, exit::Stop};
+use crate::{clock, exit::Stop, reading::Reading};
 
 /// Events read at once.
 const PAGE: u32 = 1_000;
@@ -21,12 +21,12 @@ pub(super) struct Change {
 }
 
 /// The changes of a session, in their order.
-pub(super) async fn of(journal: &SqliteJournal, session: &SessionId) -> Result<Vec<Change>, Stop> {
+pub(super) async fn of(place: &Reading, session: &SessionId) -> Result<Vec<Change>, Stop> {
     let stream = StreamId::Session(session.clone());
     let mut changes: Vec<Change> = Vec::new();
     let mut from = 0;
     loop {
-        let page = journal.events(&stream, from, PAGE).await?;
+        let page = place.events(&stream, from, PAGE).await?;
         for entry in &page {
             let event = match entry {
                 Entry::Whole(event) => event,

@@ -97,10 +97,10 @@ async fn a_key_that_is_rotated_out_is_worth_nothing() {
     let (with_old, with_new) = (token(&old), token(&new));
     assert!(is_let_in(&service, &with_old).await);
     assert!(!is_let_in(&service, &with_new).await);
-    std::fs::write(service.home.path("keys.json"), set(&[&old, &new])).unwrap();
+    std::fs::write(service.home().path("keys.json"), set(&[&old, &new])).unwrap();
     assert!(is_let_in(&service, &with_old).await);
     assert!(is_let_in(&service, &with_new).await);
-    std::fs::write(service.home.path("keys.json"), set(&[&new])).unwrap();
+    std::fs::write(service.home().path("keys.json"), set(&[&new])).unwrap();
     assert!(!is_let_in(&service, &with_old).await);
     assert!(is_let_in(&service, &with_new).await);
 }

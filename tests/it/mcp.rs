@@ -1,0 +1,7 @@
+//! The tracker over MCP: its tools, over HTTP and over standard streams, and programs of others that speak to it.
+
+mod answers;
+pub(crate) mod client;
+pub(crate) mod older;
+mod stdio;
+mod wire;

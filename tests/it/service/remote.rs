@@ -1,0 +1,126 @@
+//! The command line over a tracker: the same answers as over the journal.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::{
+    fixture::{SECRET, Service, answer, elsewhere, reader, session, token},
+    metrics::load,
+};
+use crate::cli::process::Home;
+use admin_shell::token::Scope;
+
+/// `session-tracker` on another machine, with a token that reads.
+fn ask(service: &Service, args: &[&str]) -> crate::cli::process::Ran {
+    let args = [args, &["--tracker", &service.url]].concat();
+    Home::new().tracker(&args).env("ADMIN_SHELL_TOKEN", &reader()).run()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_commands_answer_as_they_do_over_the_journal() {
+    let service = Service::with_secret();
+    let forwarder = token("all", &[Scope::EventsForward], None);
+    let shell = elsewhere().await;
+    for component in ["orchestrator", "manager"] {
+        let events = session(&shell, component, 2).await;
+        assert_eq!(answer(service.batch(&events).bearer_auth(&forwarder)).await.0, StatusCode::OK);
+    }
+    let local = |args: &[&str]| service.home().tracker(args).run().succeeds();
+    let id: String = serde_json::from_str::<Value>(&local(&["list", "--format", "json"])).unwrap()[0]["session_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for args in [
+        &["list", "--format", "json"][..],
+        &["list", "--component", "manager", "--format", "csv"],
+        &["list", "--active", "--format", "json"],
+        &["list", "--longer-than", "1s", "--format", "ndjson"],
+        &["list"],
+        &["list-sessions", "--limit", "1", "--format", "json"],
+        &["show", &id, "--format", "json"],
+        &["show", &id[..28]],
+        &["events", &id, "--format", "json"],
+        &["events", &id, "--format", "csv"],
+        &["events", &id],
+        &["analytics", "sessions", "--days", "365", "--component", "manager", "--format", "csv"],
+    ] {
+        let ran = ask(&service, args);
+        // What is said about an answer is not part of it.
+        assert_eq!(
+            (ran.code, ran.stdout),
+            (Some(0), service.home().tracker(args).run().stdout),
+            "{args:?}: {}",
+            ran.stderr
+        );
+    }
+    assert_eq!(ask(&service, &["show", "sess_7zzz"]).code, Some(3));
+    assert_eq!(ask(&service, &["show", "../../metrics"]).code, Some(3));
+    assert_eq!(ask(&service, &["show", "sess_0"]).code, Some(1));
+    let said = ask(&service, &["verify"]).fails(2);
+    assert!(said.contains("works on a journal itself"), "{said}");
+    // By the variable, and with a token that the secret mints for this one command.
+    let home = Home::new();
+    let list = home.tracker(&["list", "--format", "json"]).env("SESSION_TRACKER_URL", &service.url);
+    let list = list.env("ADMIN_SHELL_SECRET", SECRET).run().json();
+    assert_eq!(list.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_is_said_with_what_to_do() {
+    let service = Service::with_secret();
+    let home = Home::new();
+    let said = home.tracker(&["list", "--tracker", &service.url]).run().fails(1);
+    assert!(said.contains("401") && said.contains("ADMIN_SHELL_TOKEN"), "{said}");
+    let said = home.tracker(&["list", "--tracker", "http://127.0.0.1:1"]).run().fails(1);
+    assert!(said.contains("can not be reached") && said.contains("doctor"), "{said}");
+    home.tracker(&["list", "--tracker", "nonsense"]).run().fails(2);
+    home.tracker(&["list", "--tracker", &service.url, "--database", "x.db"]).run().fails(2);
+    let narrow = token("ada", &[Scope::MetricsRead], None);
+    let said = home.tracker(&["list", "--tracker", &service.url]).env("ADMIN_SHELL_TOKEN", &narrow).run().fails(1);
+    assert!(said.contains("sessions:read") && !said.contains(&narrow), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ending_goes_through_the_tracker() {
+    let service = Service::with_secret();
+    let forwarder = token("all", &[Scope::EventsForward], None);
+    let events = load(&elsewhere().await, "orchestrator", None, false).await;
+    answer(service.batch(&events).bearer_auth(&forwarder)).await;
+    let id = events[0].stream().as_str();
+    let said = ask(&service, &["end", id]).fails(1);
+    assert!(said.contains("sessions:admin"), "{said}");
+    let end = |args: &[&str]| {
+        let args = [args, &["--tracker", &service.url]].concat();
+        Home::new().tracker(&args).env("ADMIN_SHELL_SECRET", SECRET).run()
+    };
+    let ended = end(&["end-session", id, "--reason", "it is over", "--format", "json"]).json();
+    assert_eq!(ended[0]["outcome"], "it was dead, an operator's end is recorded");
+    let again = end(&["end", id, "--format", "json"]).json();
+    assert_eq!(again[0]["outcome"], "it had ended before, nothing changed");
+    let shown = ask(&service, &["show", id, "--format", "json"]).json();
+    assert_eq!(json!([shown["status"], shown["end_reason"]]), json!(["ended", "operator"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_metrics_and_doctor() {
+    let service = Service::with_secret();
+    let healthy = ask(&service, &["health", "--format", "json"]).json();
+    assert_eq!((&healthy["status"], &healthy["tracker"]), (&json!("healthy"), &json!(service.url)));
+    let metrics = ask(&service, &["get-prometheus-metrics"]).succeeds();
+    assert!(metrics.contains("# TYPE session_start_total counter\n"), "{metrics}");
+    Home::new().tracker(&["health", "--tracker", "http://127.0.0.1:1"]).run().fails(1);
+    let home = Home::new();
+    let doctor = |sink: &str| {
+        let args = ["doctor", "--format", "json"];
+        home.tracker(&args).env("ADMIN_SHELL_SINK", sink).env("ADMIN_SHELL_SECRET", SECRET).run()
+    };
+    let well = doctor(&service.url).json();
+    assert_eq!(well["healthy"], true, "{well}");
+    let names: Vec<&str> =
+        well["steps"].as_array().unwrap().iter().map(|step| step["what"].as_str().unwrap()).collect();
+    assert_eq!(names, ["configuration", "data directory", "journal", "a throw-away session", "token", "sink"]);
+    let ill = doctor("http://127.0.0.1:1");
+    assert_eq!(ill.code, Some(1), "{}", ill.stdout);
+    assert!(ill.stdout.contains("session-tracker serve"), "{}", ill.stdout);
+    assert!(!home.database().exists(), "trying leaves no journal");
+}
