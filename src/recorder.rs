@@ -14,7 +14,7 @@ mod observe;
 use std::{
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use jiff::Timestamp;
@@ -28,6 +28,7 @@ use crate::{
     redact::Redactor,
 };
 
+pub(crate) use observe::request_end;
 pub use observe::{Ended, LiveSession, Lives, end_elsewhere, end_session, is_here, sweep};
 
 /// What may run while the journal can not be written.
@@ -65,6 +66,7 @@ pub(crate) struct Recorder {
     state: Mutex<State>,
     /// Cancelled when somebody has interrupted a command that waits for the start of the session to be written.
     start_given_up: CancellationToken,
+    committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 struct State {
@@ -137,11 +139,17 @@ impl Recorder {
             closed: false,
             interrupted: false,
         };
-        Self { redactor, stream, database, open, state: Mutex::new(state), start_given_up: CancellationToken::new() }
+        let (committed, start_given_up) = (OnceLock::new(), CancellationToken::new());
+        Self { redactor, stream, database, open, state: Mutex::new(state), start_given_up, committed }
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {
         &self.redactor
+    }
+
+    /// What is called after each commit from now on; it must not block.
+    pub(crate) fn on_commit(&self, told: Box<dyn Fn() + Send + Sync>) {
+        let _ = self.committed.set(told);
     }
 
     /// Writes the start of the session. A command waits for that, and an interrupt of the command ends the wait.
@@ -357,6 +365,9 @@ impl Recorder {
             Ok(_) => {
                 state.missed = None;
                 state.trouble = None;
+                if let Some(told) = self.committed.get() {
+                    told();
+                }
                 return Ok(());
             }
             Err(error) => error,

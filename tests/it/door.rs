@@ -359,17 +359,3 @@ async fn helpers_that_are_not_right_do_not_open() {
         assert!(problems.contains(problem), "{problem}\n{problems}");
     }
 }
-
-/// What one input may define has an end, however little each of it takes.
-#[tokio::test]
-async fn an_input_defines_only_so_much() {
-    let (shell, _) = desk().await;
-    let variables: String = (0..5_000).map(|n| format!("let v{n} = {n};\n")).collect();
-    let functions: String = (0..5_000).map(|n| format!("fn f{n}() {{ {n} }}\n")).collect();
-    for (code, expected) in [(variables, "too many variables"), (functions, "too many functions")] {
-        let ran = shell.run(&code).await;
-        assert_eq!(ran.status, Status::Error);
-        assert_eq!(ran.outcome.failure.map(|failure| failure.message).as_deref(), Some(expected));
-    }
-    shell.close().await;
-}

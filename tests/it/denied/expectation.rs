@@ -12,7 +12,7 @@
 //! //! prints: one line                 exactly what was printed, as in a string literal
 //! //! asks: cancel("r1")               the questions, ` | ` between
 //! //! never: hunter2                   is in no event, failure, question, history or output; may be repeated
-//! //! within: 2                        seconds of processor time: other work on the machine does not count
+//! //! within: 2                        seconds
 //! //! computes: 20                     seconds that a command may compute; 2 without it
 //! ```
 //! A line `//---` stands between two inputs of one session; `⟪text×1000⟫` stands for a thousand times the text.
@@ -136,7 +136,7 @@ impl Attack {
         }
         let within: f64 = one("within").map_or(240.0, |seconds| seconds.parse().expect("seconds"));
         if report.seconds > within {
-            wrong.push(format!("  within: {within} s, it computed for {:.1} s", report.seconds));
+            wrong.push(format!("  within: {within} s, it took {:.1} s", report.seconds));
         }
         if report.memory_mib > MEMORY_MIB {
             wrong.push(format!("  memory: {} MiB, {MEMORY_MIB} MiB are allowed", report.memory_mib));
