@@ -25,7 +25,6 @@ pub(super) const RESERVED: &[&str] = &[
     "else",
     "eval",
     "exit",
-    "export",
     "false",
     "fn",
     "for",
