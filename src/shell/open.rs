@@ -340,7 +340,7 @@ fn opener(database: Database) -> OpenJournal {
 /// Commits the start of the session, and then looks for sessions that died. Runs beside everything else: the first
 /// prompt does not wait for the disk.
 async fn begin(recorder: Arc<Recorder>, database: Database, info: Arc<SessionInfo>, outlet: Arc<Outlet>) {
-    if recorder.flush().await.is_err() {
+    if recorder.begin().await.is_err() {
         return;
     }
     outlet.begin(&recorder, locks_of(database.place()), info.session_id.clone(), &info.component).await;
