@@ -117,6 +117,10 @@ impl Journal for PostgresJournal {
         outbox::after(&mut &*self, self.id(), position, component, limit).await
     }
 
+    async fn components(&self) -> Result<Vec<String>, JournalError> {
+        outbox::components(&mut &*self).await
+    }
+
     async fn cursor(&self, sink: &str, component: &str) -> Result<Option<u64>, JournalError> {
         outbox::cursor(&mut &*self, sink, component).await
     }

@@ -51,6 +51,11 @@ pub(in crate::journal) async fn knows<S: Source>(
     })
 }
 
+pub(in crate::journal) async fn components<S: Source>(source: &mut S) -> Result<Vec<String>, JournalError> {
+    let statement = Statement::new("SELECT DISTINCT component FROM streams ORDER BY component");
+    source.rows(statement).await?.iter().map(|row| row.cell(0)).collect()
+}
+
 pub(in crate::journal) async fn after<S: Source>(
     source: &mut S,
     own: &JournalId,
