@@ -64,6 +64,8 @@ pub(crate) struct Recorder {
     database: Option<PathBuf>,
     open: OpenJournal,
     state: Mutex<State>,
+    /// Cancelled when somebody has interrupted a command that waits for the start of the session to be written.
+    start_given_up: CancellationToken,
     committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -137,7 +139,8 @@ impl Recorder {
             closed: false,
             interrupted: false,
         };
-        Self { redactor, stream, database, open, state: Mutex::new(state), committed: OnceLock::new() }
+        let (committed, start_given_up) = (OnceLock::new(), CancellationToken::new());
+        Self { redactor, stream, database, open, state: Mutex::new(state), start_given_up, committed }
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {
@@ -149,13 +152,13 @@ impl Recorder {
         let _ = self.committed.set(told);
     }
 
-    /// Writes what waits.
-    pub(crate) async fn flush(&self) -> Result<(), Unrecorded> {
+    /// Writes the start of the session. A command waits for that, and an interrupt of the command ends the wait.
+    pub(crate) async fn begin(&self) -> Result<(), Unrecorded> {
         let mut state = self.state.lock().await;
         if state.waiting.is_empty() && state.missed.is_none() {
             return Ok(());
         }
-        Ok(self.write(&mut state, Vec::new(), None).await?)
+        Ok(self.write(&mut state, Vec::new(), Some(&self.start_given_up)).await?)
     }
 
     /// Commits the announcement of something that is about to run. Whoever gives up by `token` waits no longer for a
@@ -167,7 +170,14 @@ impl Recorder {
         token: &CancellationToken,
     ) -> Result<(), Unrecorded> {
         let draft = self.redactor.draft(kind, Timestamp::now(), body);
-        let mut state = self.state.lock().await;
+        let mut state = tokio::select! {
+            biased;
+            state = self.state.lock() => state,
+            () = token.cancelled() => {
+                self.start_given_up.cancel();
+                self.state.lock().await
+            }
+        };
         state.interrupted = false;
         Ok(self.write(&mut state, vec![draft], Some(token)).await?)
     }
@@ -333,27 +343,23 @@ impl Recorder {
             drafts.push(self.redactor.draft(EventKind::Gap, Timestamp::now(), &body));
         }
         drafts.extend(intents);
-        let result = match self.journal_in(state).await {
-            Ok(journal) => {
-                let given_up = async {
-                    match token {
-                        Some(token) => {
-                            token.cancelled().await;
-                            tokio::time::sleep(GRACE).await;
-                        }
-                        None => std::future::pending().await,
-                    }
-                };
-                tokio::select! {
-                    biased;
-                    result = journal.record(&self.stream, &drafts) => result,
-                    () = given_up => {
-                        state.interrupted = true;
-                        Err(JournalError::Unknown { because: INTERRUPTED.to_owned() })
-                    }
+        let given_up = async {
+            match token {
+                Some(token) => {
+                    token.cancelled().await;
+                    tokio::time::sleep(GRACE).await;
                 }
+                None => std::future::pending().await,
             }
-            Err(error) => Err(error),
+        };
+        let recorded = async { self.journal_in(state).await?.record(&self.stream, &drafts).await };
+        let result = tokio::select! {
+            biased;
+            result = recorded => result,
+            () = given_up => {
+                state.interrupted = true;
+                Err(JournalError::Unknown { because: INTERRUPTED.to_owned() })
+            }
         };
         let error = match result {
             Ok(_) => {

@@ -338,7 +338,7 @@ fn opener(database: Database) -> OpenJournal {
 /// prompt does not wait for the disk.
 async fn begin(recorder: Arc<Recorder>, database: Database, info: Arc<SessionInfo>, outlet: Arc<Outlet>) {
     let begins = outlet.begins(&recorder).await;
-    if recorder.flush().await.is_err() {
+    if recorder.begin().await.is_err() {
         return;
     }
     outlet.begin(&recorder, locks_of(database.place()), info.session_id.clone(), &info.component, begins).await;
