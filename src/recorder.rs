@@ -14,7 +14,10 @@ mod observe;
 use std::{
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -67,6 +70,7 @@ pub(crate) struct Recorder {
     /// Cancelled when somebody has interrupted a command that waits for the start of the session to be written.
     start_given_up: CancellationToken,
     committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    notes_head: AtomicBool,
 }
 
 struct State {
@@ -83,6 +87,8 @@ struct State {
     closed: bool,
     /// Somebody has interrupted the wait for the journal: what ends their command is kept, without another wait.
     interrupted: bool,
+    /// Where the journal stood before this session, where somebody wants to know.
+    head_before: Option<u64>,
 }
 
 struct Missed {
@@ -138,13 +144,25 @@ impl Recorder {
             notices: Vec::new(),
             closed: false,
             interrupted: false,
+            head_before: None,
         };
         let (committed, start_given_up) = (OnceLock::new(), CancellationToken::new());
-        Self { redactor, stream, database, open, state: Mutex::new(state), start_given_up, committed }
+        let (state, notes_head) = (Mutex::new(state), AtomicBool::new(false));
+        Self { redactor, stream, database, open, state, start_given_up, committed, notes_head }
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {
         &self.redactor
+    }
+
+    /// From now on, before anything is recorded, it takes note of where the journal stands.
+    pub(crate) fn note_head(&self) {
+        self.notes_head.store(true, Ordering::Relaxed);
+    }
+
+    /// Where the journal stood before this session, if that was noted.
+    pub(crate) async fn head_before(&self) -> Option<u64> {
+        self.state.lock().await.head_before
     }
 
     /// What is called after each commit from now on; it must not block.
@@ -316,6 +334,9 @@ impl Recorder {
             return Ok(Arc::clone(journal));
         }
         let journal = (self.open)().await?;
+        if self.notes_head.load(Ordering::Relaxed) && state.head_before.is_none() {
+            state.head_before = journal.head().await.ok().map(|head| head.position);
+        }
         state.journal = Some(Arc::clone(&journal));
         Ok(journal)
     }
