@@ -310,7 +310,7 @@ mod tests {
     fn retry_after_in_both_forms() {
         assert_eq!(seconds("120"), Some(Duration::from_secs(120)));
         assert_eq!(seconds("Thu, 01 Jan 1970 00:00:00 GMT"), Some(Duration::ZERO));
-        assert!(seconds("Fri, 31 Dec 2199 23:59:59 GMT").is_some_and(|wait| wait > Duration::from_secs(1 << 30)));
+        assert!(seconds("Tue, 31 Dec 2199 23:59:59 GMT").is_some_and(|wait| wait > Duration::from_secs(1 << 30)));
         assert_eq!(seconds("soon"), None);
     }
 }
