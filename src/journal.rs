@@ -87,6 +87,9 @@ pub trait Journal: Send + Sync + 'static {
     /// [`OWN_COMPONENT`].
     async fn after(&self, position: u64, component: Option<&str>, limit: u32) -> Result<Outgoing, JournalError>;
 
+    /// Every component that has sessions, and the journal's own where it has said something.
+    async fn components(&self) -> Result<Vec<String>, JournalError>;
+
     /// How far a sink has got with a component; `None` when it is new.
     async fn cursor(&self, sink: &str, component: &str) -> Result<Option<u64>, JournalError>;
 

@@ -42,6 +42,7 @@
 //! | `repl` | the prompt; its `editor` is the only module that names rustyline |
 //! | [`recorder`] | from a shell into the journal |
 //! | [`delivery`] | from the journal to other places: sinks, cursors, retries |
+//! | [`sinks`] | one a kind: REST, JSON lines, standard output; the registry of schemes |
 //! | [`journal`] | the store of events, its projection, verification and retention |
 //! | [`analytics`] | what the record says when it is looked at as a whole; pure |
 //! | [`render`] | values as text |
@@ -65,6 +66,7 @@ mod repl;
 mod script;
 pub mod session;
 mod shell;
+pub mod sinks;
 pub mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -14,7 +14,7 @@ mod observe;
 use std::{
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use jiff::Timestamp;
@@ -28,6 +28,7 @@ use crate::{
     redact::Redactor,
 };
 
+pub(crate) use observe::request_end;
 pub use observe::{Ended, LiveSession, Lives, end_elsewhere, end_session, is_here, sweep};
 
 /// What may run while the journal can not be written.
@@ -62,6 +63,7 @@ pub(crate) struct Recorder {
     database: PathBuf,
     open: OpenJournal,
     state: Mutex<State>,
+    committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 struct State {
@@ -134,11 +136,16 @@ impl Recorder {
             closed: false,
             interrupted: false,
         };
-        Self { redactor, stream, database, open, state: Mutex::new(state) }
+        Self { redactor, stream, database, open, state: Mutex::new(state), committed: OnceLock::new() }
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {
         &self.redactor
+    }
+
+    /// What is called after each commit from now on; it must not block.
+    pub(crate) fn on_commit(&self, told: Box<dyn Fn() + Send + Sync>) {
+        let _ = self.committed.set(told);
     }
 
     /// Writes what waits.
@@ -350,6 +357,9 @@ impl Recorder {
             Ok(_) => {
                 state.missed = None;
                 state.trouble = None;
+                if let Some(told) = self.committed.get() {
+                    told();
+                }
                 return Ok(());
             }
             Err(error) => error,

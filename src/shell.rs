@@ -5,6 +5,7 @@ mod flags;
 mod identity;
 mod log;
 mod open;
+mod outlet;
 mod outside;
 mod program;
 mod serve;
@@ -13,6 +14,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     Result,
+    delivery::EventSink,
     event::EndReason,
     helper::{Cx, Helpers},
     policy::{Approver, Policy},
@@ -20,9 +22,11 @@ use crate::{
     redact::Rule,
     render::Width,
     session::{Command, Next, Outcome},
+    sinks::Make,
 };
 
 pub(crate) use open::Settings;
+pub(crate) use outlet::{Outlet, Wanted};
 pub use program::{main, main_with};
 
 /// A component that has a shell. Only its name and its helpers have to be given.
@@ -121,6 +125,8 @@ pub struct Shell<S> {
     pub(crate) when_unrecorded: WhenUnrecorded,
     pub(crate) database: Option<PathBuf>,
     pub(crate) compute_limit: Duration,
+    pub(crate) sinks: Vec<outlet::Given>,
+    pub(crate) schemes: Vec<outlet::Scheme>,
     #[cfg(feature = "testing")]
     pub(crate) faults: Option<crate::testing::Faults>,
 }
@@ -147,6 +153,8 @@ impl<S: AdminShell> Shell<S> {
             when_unrecorded: WhenUnrecorded::default(),
             database: None,
             compute_limit: crate::script::PROCESSOR_TIME,
+            sinks: Vec::new(),
+            schemes: Vec::new(),
             #[cfg(feature = "testing")]
             faults: None,
         }
@@ -199,6 +207,29 @@ impl<S: AdminShell> Shell<S> {
     #[must_use]
     pub fn compute_limit(mut self, limit: Duration) -> Self {
         self.compute_limit = limit;
+        self
+    }
+
+    /// One more place that events are delivered to, beside those that are configured. All sessions of this shell deliver
+    /// through it, one at a time.
+    #[must_use]
+    pub fn sink(mut self, sink: impl EventSink) -> Self {
+        self.sinks.push(outlet::Given::new(sink));
+        self
+    }
+
+    /// Teaches `--sink`, `ADMIN_SHELL_SINK` and the configuration another scheme: `make` is given the whole URL.
+    #[must_use]
+    pub fn sink_scheme<K: EventSink>(
+        mut self,
+        scheme: &'static str,
+        make: impl Fn(&str) -> Result<K> + Send + Sync + 'static,
+    ) -> Self {
+        let make: Make = Arc::new(move |url| match make(url) {
+            Ok(sink) => Ok(Some(Box::new(sink))),
+            Err(error) => Err(format!("{error:#}").into()),
+        });
+        self.schemes.push((scheme.to_owned(), make));
         self
     }
 

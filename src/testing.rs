@@ -6,9 +6,11 @@
 //!
 //! Everything here panics with the reason when a test expected something else: that is what tests want.
 
+mod clock;
 mod console;
 mod faults;
 mod ran;
+mod sink;
 
 use std::sync::{Arc, Mutex};
 
@@ -20,12 +22,14 @@ use crate::{
     event::{Actor, ActorKind, EndReason, Event, Mode, StreamId},
     journal::{Entry, Journal, SqliteJournal},
     session::Source,
-    shell::Settings,
+    shell::{Settings, Wanted},
 };
 
+pub use clock::ManualClock;
 use console::{Answers, TestConsole};
 pub use faults::Faults;
 pub use ran::Ran;
+pub use sink::{FaultySink, SinkFault};
 
 /// A session of a shell over a journal in a temporary directory.
 ///
@@ -112,6 +116,7 @@ impl TestShell {
             reason: None,
             yes: false,
             database: directory.path().join("journal.db"),
+            sinks: Wanted::default(),
         };
         let opened = shell.open_with(Actor::stated("tester", ActorKind::Human), settings).await;
         let opened = opened.unwrap_or_else(|error| panic!("the shell does not open: {error:#}"));

@@ -155,6 +155,10 @@ impl Journal for SqliteJournal {
         outbox::after(self, position, component, limit).await
     }
 
+    async fn components(&self) -> Result<Vec<String>, JournalError> {
+        outbox::components(self).await
+    }
+
     async fn cursor(&self, sink: &str, component: &str) -> Result<Option<u64>, JournalError> {
         outbox::cursor(self, sink, component).await
     }

@@ -172,6 +172,19 @@ pub async fn end_session(
     }
 }
 
+/// Records that a living session was asked to end; its own shell obeys.
+///
+/// # Errors
+/// When the journal can not be written.
+pub(crate) async fn request_end(
+    journal: &dyn Journal,
+    session: &SessionId,
+    by: &str,
+    why: &str,
+) -> Result<(), JournalError> {
+    observe(journal, session, "end_requested", by, why).await
+}
+
 /// Ends a session of another machine: asks it when it lives, records an operator's end when it does not.
 ///
 /// # Errors

@@ -1,6 +1,9 @@
 //! How a session looks: its banner, its results, its failures, in text or as one JSON document.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
@@ -15,7 +18,7 @@ use crate::{
     recorder::Recording,
     render::{self, Color, visible},
     session::{Console, Failure, Outcome, Session},
-    shell::Renderer,
+    shell::{Outlet, Renderer},
 };
 
 /// How results are shown.
@@ -131,6 +134,7 @@ pub(crate) struct Banner {
     pub(crate) adapters: Option<Vec<(String, String)>>,
     pub(crate) lines: Vec<String>,
     pub(crate) tracking: Recording,
+    pub(crate) outlet: Arc<Outlet>,
     pub(crate) read_only: bool,
     pub(crate) session_id: String,
     /// The first helpers to try.
@@ -153,7 +157,7 @@ impl Banner {
         if self.read_only {
             lines.push("Mode: read-only, changes are refused".to_owned());
         }
-        lines.push(tracking(&self.tracking));
+        lines.push(tracking(&self.tracking, &self.outlet));
         lines.push(format!("Session ID: {}", self.session_id));
         lines.push(first_steps(&self.first));
         lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n") + "\n"
@@ -161,22 +165,32 @@ impl Banner {
 
     /// Whether it was shown before the journal had answered.
     pub(super) fn is_provisional(&self) -> bool {
-        self.tracking == Recording::Opening
+        self.tracking == Recording::Opening || self.outlet.is_connecting()
     }
 
     /// Says above the prompt what the banner could not know.
     pub(super) async fn correct(self, session: &Session, notices: &Notices) {
         const LOOK_EVERY: Duration = Duration::from_millis(20);
+        /// A sink that has not answered by then may take long: what is known of the journal is said.
+        const PATIENCE: Duration = Duration::from_millis(500);
+        let begun = Instant::now();
+        let mut said = tracking(&self.tracking, &self.outlet);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            match session.recorder().state() {
-                Recording::Opening => {}
-                // Good news is for the first prompt only: a command that ran says it as well, and is not to be interrupted.
-                Recording::On if session.has_worked() => return,
-                known => {
-                    notices.show(&tracking(&known));
-                    return;
-                }
+            let recording = session.recorder().state();
+            let connecting = self.outlet.is_connecting();
+            if recording == Recording::Opening || (connecting && begun.elapsed() < PATIENCE) {
+                continue;
+            }
+            let now = tracking(&recording, &self.outlet);
+            // Good news is for the first prompt only: a command that ran says it as well, and is not to be interrupted.
+            let is_good = recording == Recording::On && !self.outlet.is_down();
+            if now != said && !(is_good && session.has_worked()) {
+                notices.show(&visible(&now));
+                said = now;
+            }
+            if !connecting || session.is_leaving() {
+                return;
             }
         }
     }
@@ -190,10 +204,11 @@ fn first_steps(helpers: &[String]) -> String {
     lines.find(|line| line.len() <= NARROW).unwrap_or_else(|| LEAVE.to_owned())
 }
 
-fn tracking(recording: &Recording) -> String {
+fn tracking(recording: &Recording, outlet: &Outlet) -> String {
+    let sinks = outlet.words().map(|words| format!("; {words}")).unwrap_or_default();
     match recording {
-        Recording::On => "Session Tracking: ✓ Enabled (local journal)".to_owned(),
-        Recording::Opening => "Session Tracking: ✓ Enabled (local journal; opening)".to_owned(),
+        Recording::On => format!("Session Tracking: ✓ Enabled (local journal{sinks})"),
+        Recording::Opening => format!("Session Tracking: ✓ Enabled (local journal; opening{sinks})"),
         Recording::Failing(why) => format!("Session Tracking: ✗ Disabled ({why})"),
     }
 }

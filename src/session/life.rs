@@ -31,6 +31,8 @@ pub(crate) trait Hooks: Send + Sync {
     async fn after(&self, command: &Command, outcome: &Outcome) -> crate::Result<()>;
     async fn end(&self, reason: EndReason) -> crate::Result<()>;
     async fn unfinished(&self) -> Option<String>;
+    /// The end is recorded: what is to leave with it leaves now.
+    async fn recorded(&self);
 }
 
 /// Whether the session has begun to end, what its start still does, and the lock that says it is alive.
@@ -137,6 +139,7 @@ impl Session {
         if let Some(begun) = inner.leaving.take_begun() {
             let _ = tokio::time::timeout(SWEEP_GRACE, begun).await;
         }
+        inner.hooks.recorded().await;
         self.recorder().close().await;
         result.map_err(|because| anyhow::anyhow!("the end of the session is not recorded: {because}"))
     }

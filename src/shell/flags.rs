@@ -35,6 +35,10 @@ pub(super) struct Flags {
     /// The journal: a path, or sqlite:PATH.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
+    /// Deliver the events of this session here too: a tracker's URL, jsonl:PATH, stdout:, none: or another scheme. Several
+    /// are separated by commas.
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    pub(super) sink: Vec<String>,
     /// No colours.
     #[arg(long)]
     pub(super) no_color: bool,
@@ -45,7 +49,8 @@ pub(super) struct Flags {
 
 impl Flags {
     pub(super) fn overrides(&self) -> Overrides {
-        Overrides { database: self.database.clone(), sink: None, log: self.log.clone() }
+        let sink = (!self.sink.is_empty()).then(|| self.sink.join(","));
+        Overrides { database: self.database.clone(), sink, log: self.log.clone() }
     }
 }
 

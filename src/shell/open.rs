@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{AdminShell, Shell, identity};
+use super::{AdminShell, Outlet, Shell, Wanted, identity};
 use crate::{
     Result,
     config::Config,
@@ -42,9 +42,10 @@ pub(crate) struct Settings {
     /// `--yes`: the reason answers every question.
     pub(crate) yes: bool,
     pub(crate) database: PathBuf,
+    pub(crate) sinks: Wanted,
 }
 
-struct ComponentHooks<S>(Cx<S>);
+struct ComponentHooks<S>(Cx<S>, Arc<Outlet>);
 
 #[async_trait]
 impl<S: AdminShell> Hooks for ComponentHooks<S> {
@@ -58,6 +59,10 @@ impl<S: AdminShell> Hooks for ComponentHooks<S> {
 
     async fn end(&self, reason: EndReason) -> Result<()> {
         caught(S::on_end(&self.0, reason)).await
+    }
+
+    async fn recorded(&self) {
+        self.1.finish().await;
     }
 
     async fn unfinished(&self) -> Option<String> {
@@ -93,11 +98,7 @@ impl<S: AdminShell> Shell<S> {
     /// # Errors
     /// When the component's name or helpers are wrong, or its `on_start` fails.
     pub async fn open(&self, who: Actor) -> Result<Session> {
-        let database = match &self.database {
-            Some(path) => path.clone(),
-            None => Config::load(&crate::config::Overrides::default())?.database_path()?,
-        };
-        let settings = Settings { mode: Mode::Embedded, read_only: false, reason: None, yes: false, database };
+        let settings = self.settings(Mode::Embedded)?;
         let opened = self.open_with(who, settings).await?;
         match opened.start().await {
             Ok(()) => Ok(opened.session),
@@ -109,12 +110,24 @@ impl<S: AdminShell> Shell<S> {
         }
     }
 
+    /// How a session of a host program is opened: by the configuration, but for what was said to the builder.
+    pub(crate) fn settings(&self, mode: Mode) -> Result<Settings> {
+        let config = Config::load(&crate::config::Overrides::default())?;
+        let database = match &self.database {
+            Some(path) => path.clone(),
+            None => config.database_path()?,
+        };
+        let sinks = Wanted::of(&config, false);
+        Ok(Settings { mode, read_only: false, reason: None, yes: false, database, sinks })
+    }
+
     /// Opens a session; its `on_start` hook is still to be run.
     pub(crate) async fn open_with(&self, who: Actor, settings: Settings) -> Result<Opened<S>> {
         crate::event::check_component_name(S::COMPONENT)?;
         let (entries, registry) = self.helpers.finish().map_err(|problems| {
             anyhow::anyhow!("the helpers of `{}` are not right:\n  {}", S::COMPONENT, problems.join("\n  "))
         })?;
+        let outlet = Outlet::new(self.sinks_of(&settings.sinks)?, settings.sinks.now);
         let redactor = Redactor::new(self.shell.redact());
         let info = Arc::new(session_info::<S>(who, &settings));
         // Hooks print nowhere: there is no command that they belong to.
@@ -140,7 +153,6 @@ impl<S: AdminShell> Shell<S> {
             Box::pin(async move { recorder.admits().await.map_err(|because| because.to_string()) })
         }));
         let runtime = tokio::runtime::Handle::current();
-        let observer = info.session_id.to_string();
         let mut policies: Vec<Box<dyn Policy>> = Vec::new();
         if settings.read_only {
             policies.push(Box::new(ReadOnly));
@@ -162,15 +174,17 @@ impl<S: AdminShell> Shell<S> {
         // Weak: the engine's functions reach the session that owns the engine.
         let status = Arc::new(OnceLock::<WeakSession>::new());
         let (shown, about) = (Arc::clone(&registry), Arc::clone(&status));
+        let shown_sinks = Arc::clone(&outlet);
         let interpreter = Interpreter::start(
             callables.clone(),
             Box::new(move |name| repl::help_text(&shown, name)),
-            Box::new(move || session_record(&about)),
+            Box::new(move || session_record(&about, &shown_sinks)),
             self.scripts.clone(),
             redactor,
         )?;
         // Last: what fails or panics before has recorded nothing yet.
-        let begun = tokio::spawn(begin(Arc::clone(&recorder), settings.database.clone(), observer));
+        let begun = begin(Arc::clone(&recorder), settings.database.clone(), Arc::clone(&info), Arc::clone(&outlet));
+        let begun = tokio::spawn(begun);
         let leaving = Leaving::new(begun);
         match live {
             Ok(live) => leaving.hold(live),
@@ -180,7 +194,7 @@ impl<S: AdminShell> Shell<S> {
             setting,
             interpreter,
             registry,
-            hooks: Arc::new(ComponentHooks(cx.clone())),
+            hooks: Arc::new(ComponentHooks(cx.clone(), Arc::clone(&outlet))),
             when_unrecorded: self.when_unrecorded,
             completer: Box::new(repl::Completion),
             helpers: callables,
@@ -192,7 +206,7 @@ impl<S: AdminShell> Shell<S> {
             leaving,
         });
         let _ = status.set(session.downgrade());
-        Ok(Opened { session, cx })
+        Ok(Opened { session, cx, outlet })
     }
 
     #[cfg(not(feature = "testing"))]
@@ -216,6 +230,7 @@ impl<S: AdminShell> Shell<S> {
 pub(crate) struct Opened<S> {
     pub(crate) session: Session,
     pub(crate) cx: Cx<S>,
+    pub(crate) outlet: Arc<Outlet>,
 }
 
 impl<S: AdminShell> Opened<S> {
@@ -308,10 +323,13 @@ fn opener(database: PathBuf) -> OpenJournal {
 
 /// Commits the start of the session, and then looks for sessions that died. Runs beside everything else: the first
 /// prompt does not wait for the disk.
-async fn begin(recorder: Arc<Recorder>, database: PathBuf, by: String) {
+async fn begin(recorder: Arc<Recorder>, database: PathBuf, info: Arc<SessionInfo>, outlet: Arc<Outlet>) {
+    let begins = outlet.begins(&recorder).await;
     if recorder.flush().await.is_err() {
         return;
     }
+    outlet.begin(&recorder, database.clone(), info.session_id.clone(), &info.component, begins).await;
+    let by = info.session_id.to_string();
     recorder.look_at_room().await;
     let swept: std::result::Result<_, JournalError> = async {
         let journal = recorder.journal().await?;
@@ -324,7 +342,7 @@ async fn begin(recorder: Arc<Recorder>, database: PathBuf, by: String) {
 }
 
 /// What `session()` answers.
-fn session_record(session: &OnceLock<WeakSession>) -> Value {
+fn session_record(session: &OnceLock<WeakSession>, outlet: &Outlet) -> Value {
     let Some(session) = session.get().and_then(WeakSession::upgrade) else { return Value::Null };
     let info = session.info();
     let inner = session.inner();
@@ -339,6 +357,6 @@ fn session_record(session: &OnceLock<WeakSession>) -> Value {
         "read_only": info.read_only,
         "journal": info.database,
         "recording": trouble.map_or_else(|| "ok".to_owned(), |why| format!("failing: {why}")),
-        "sinks": [],
+        "sinks": outlet.record(),
     })
 }

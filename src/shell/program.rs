@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{
-    AdminShell, Settings, Shell,
+    AdminShell, Settings, Shell, Wanted,
     flags::{self, Flags},
     log::{self, Log},
     open::record_failed_start,
@@ -24,6 +24,7 @@ use crate::{
     redact::Redactor,
     render,
     repl::terminal,
+    sinks::WrongSink,
 };
 
 /// Runs a component's shell as a program: reads flags and configuration, opens one session, and returns its exit code.
@@ -58,13 +59,14 @@ fn run<S: AdminShell, C: DeserializeOwned>(schema: &Value, open: impl AsyncFnOnc
     let settings = Config::load(&flags.overrides()).and_then(|config| {
         let log = log::start(&format!("{}-shell", S::COMPONENT), config.log.as_deref())?;
         let typed = |key: &str, text: &str| flags::typed(&schema["properties"][key], text);
-        Ok((config.database_path()?, component_settings::<C>(S::COMPONENT, &own, typed)?, log))
+        let sinks = Wanted::of(&config, !flags.sink.is_empty());
+        Ok((config.database_path()?, sinks, component_settings::<C>(S::COMPONENT, &own, typed)?, log))
     });
-    let (database, own, log) = match settings {
+    let (database, sinks, own, log) = match settings {
         Ok(settings) => settings,
         Err(error) => return complain("configuration", &error, 2, json),
     };
-    let options = match options(&flags, &database, log) {
+    let options = match options(&flags, &database, sinks, log) {
         Ok(options) => options,
         Err((error, code)) => return complain("script", &error, code, json),
     };
@@ -76,6 +78,7 @@ fn run<S: AdminShell, C: DeserializeOwned>(schema: &Value, open: impl AsyncFnOnc
     };
     let code = match runtime.block_on(session(open, own, options)) {
         Ok(code) => ExitCode::from(code),
+        Err(error) if error.is::<WrongSink>() => complain("configuration", &error, 2, json),
         Err(error) => complain("start", &error, 1, json),
     };
     // The thread at the prompt may be reading still; it ends with the process.
@@ -99,11 +102,22 @@ async fn session<S: AdminShell, C>(
             anyhow::bail!("`{}` panicked while it opened; the log says where", S::COMPONENT);
         }
     };
+    // Before anything is recorded: a shell does not run without the delivery that somebody asked for.
+    let sinks = shell.sinks_of(&options.settings.sinks)?;
+    if options.json && sinks.iter().any(|sink| sink.name() == "stdout:") {
+        return Err(WrongSink::new("stdout: and --json both want standard output").into());
+    }
+    drop(sinks);
     let (_, code) = shell.serve(options).await?;
     Ok(code)
 }
 
-fn options(flags: &Flags, database: &Path, log: Log) -> std::result::Result<Options, (anyhow::Error, u8)> {
+fn options(
+    flags: &Flags,
+    database: &Path,
+    sinks: Wanted,
+    log: Log,
+) -> std::result::Result<Options, (anyhow::Error, u8)> {
     let file = flags.file.as_ref().or(flags.script.as_ref());
     let work = match (&flags.code, file) {
         (Some(code), _) => Work::Code(std::os::unix::ffi::OsStrExt::as_bytes(code.as_os_str()).to_vec()),
@@ -137,6 +151,7 @@ fn options(flags: &Flags, database: &Path, log: Log) -> std::result::Result<Opti
             reason: flags.reason.clone(),
             yes: flags.yes,
             database: database.to_owned(),
+            sinks,
         },
         log: Some(log),
     })

@@ -8,7 +8,10 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,7 +25,7 @@ use super::{
 };
 use crate::{
     Result,
-    config::{Config, Overrides, state_dir},
+    config::state_dir,
     console::Failure,
     event::{Actor, EndReason, Mode},
     render::Color,
@@ -79,13 +82,9 @@ impl<S: AdminShell> Shell<S> {
     /// # Errors
     /// When the shell can not be opened.
     pub async fn run(self) -> Result<EndReason> {
-        let database = match &self.database {
-            Some(path) => path.clone(),
-            None => Config::load(&Overrides::default())?.database_path()?,
-        };
         let interactive = std::io::IsTerminal::is_terminal(&std::io::stdin());
         let mode = if interactive { Mode::Interactive } else { Mode::Stdin };
-        let settings = Settings { mode, read_only: false, reason: None, yes: false, database };
+        let settings = self.settings(mode)?;
         let work = if interactive { Work::Prompt } else { Work::Stdin };
         let options = Options { work, json: false, color: terminal::color(false), settings, log: None };
         self.serve(options).await.map(|(reason, _)| reason)
@@ -223,6 +222,7 @@ async fn banner<S: AdminShell>(shell: &Shell<S>, opened: &Opened<S>) -> Banner {
         adapters,
         lines: shell.shell.banner(),
         tracking: session.recorder().state_within(JOURNAL_PATIENCE).await,
+        outlet: Arc::clone(&opened.outlet),
         read_only: session.info().read_only,
         session_id: session.id().to_string(),
         first: repl::first_helpers(session),

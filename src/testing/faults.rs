@@ -153,6 +153,10 @@ impl Journal for Faulty {
         self.journal.after(position, component, limit).await
     }
 
+    async fn components(&self) -> Result<Vec<String>, JournalError> {
+        self.journal.components().await
+    }
+
     async fn cursor(&self, sink: &str, component: &str) -> Result<Option<u64>, JournalError> {
         self.journal.cursor(sink, component).await
     }

@@ -7,6 +7,7 @@ mod arguments;
 mod cli;
 mod crash;
 mod crowd;
+mod delivery;
 mod denied;
 mod desk;
 mod docs;

@@ -1,8 +1,11 @@
-//! `journal`: its state, and what keeps it small and sound.
+//! `journal`: its state, where it is delivered to, and what keeps it small and sound.
 
+mod buried;
+mod deliver;
 mod prune;
 mod rebuild;
 mod scrub;
+mod sinks;
 mod status;
 
 use clap::{Args, Subcommand};
@@ -19,6 +22,13 @@ pub(crate) struct Journal {
 enum Command {
     /// Show size, counts, and what wants attention.
     Status(status::Status),
+    /// Bring the sinks what waits for them.
+    #[command(alias = "replay")]
+    Deliver(deliver::Deliver),
+    /// List what sinks have refused, and why.
+    Buried(buried::Buried),
+    /// List where events are delivered to, and how far.
+    Sinks(sinks::Sinks),
     /// Remove what was typed in sessions that ended long ago; their totals stay.
     Prune(prune::Prune),
     /// Make the lists and counts anew from the events.
@@ -31,6 +41,9 @@ pub(crate) async fn run(journal: Journal, source: &Source) -> Result<(), Stop> {
     source.refuse_tracker("journal")?;
     match journal.command {
         Command::Status(status) => status::run(status, source).await,
+        Command::Deliver(deliver) => deliver::run(deliver, source).await,
+        Command::Buried(buried) => buried::run(buried, source).await,
+        Command::Sinks(sinks) => sinks::run(sinks, source).await,
         Command::Prune(prune) => prune::run(prune, source).await,
         Command::Rebuild(rebuild) => rebuild::run(rebuild, source).await,
         Command::Scrub(scrub) => scrub::run(scrub, source).await,

@@ -130,6 +130,12 @@ fn placed(journal: &SqliteJournal, row: &SqliteRow) -> Result<Placed, JournalErr
     Ok(Placed { position: count(at), parcel: stub.into() })
 }
 
+pub(super) async fn components(journal: &SqliteJournal) -> Result<Vec<String>, JournalError> {
+    let mut script = Script::default();
+    script.add("SELECT DISTINCT component FROM streams ORDER BY component");
+    Ok(journal.rows(script).await?.iter().map(|row| row.get(0)).collect())
+}
+
 pub(super) async fn cursor(journal: &SqliteJournal, sink: &str, component: &str) -> Result<Option<u64>, JournalError> {
     let mut script = Script::default();
     script.add("SELECT position FROM cursors WHERE sink = ? AND component = ?").bind(sink).bind(component);

@@ -7,6 +7,7 @@ use admin_shell::{
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::sinks::row;
 use crate::{answer, cli::Source, clock, exit::Stop, output::Output};
 
 #[derive(Debug, Args)]
@@ -18,7 +19,17 @@ pub(super) struct Status {
 pub(super) async fn run(status: Status, source: &Source) -> Result<(), Stop> {
     let place = source.open().await?;
     let answer = place.journal.status().await?;
-    answer::one(&status.output, &answer, |sheet| render(&readable(&answer), sheet.width()))
+    let sinks = place.journal.deliveries().await?;
+    let mut record = answer::value(&answer)?;
+    record["sinks"] = json!(sinks);
+    answer::one(&status.output, &record, |sheet| {
+        let mut text = render(&readable(&answer), sheet.width());
+        if !sinks.is_empty() {
+            text.push_str("\n\n");
+            text.push_str(&render(&json!(sinks.iter().map(row).collect::<Vec<_>>()), sheet.width()));
+        }
+        text
+    })
 }
 
 fn readable(status: &JournalStatus) -> Value {
