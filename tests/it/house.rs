@@ -14,7 +14,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("helper", &["policy", "spec", "event", "redact"]),
     ("journal", &["event"]),
     ("delivery", &["journal", "event"]),
-    ("sinks", &["delivery", "journal", "event"]),
+    ("sinks", &["delivery", "journal", "redact", "event"]),
     ("recorder", &["redact", "journal", "event"]),
     ("script", &["helper", "recorder", "policy", "spec", "event", "redact", "console", "session"]),
     ("session", &["script", "recorder", "helper", "policy", "spec", "event", "redact", "console"]),
