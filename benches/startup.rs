@@ -31,7 +31,7 @@ async fn greet(_: Cx<Greeter>, name: String) -> Result<String> {
 
 fn main() -> std::process::ExitCode {
     match std::env::var(ROLE).as_deref() {
-        Ok("shell") => admin_shell::main(async || Ok(Shell::new(Greeter))),
+        Ok("shell" | "dead") => admin_shell::main(async || Ok(Shell::new(Greeter))),
         Ok("bare") => bare(),
         _ => measure(),
     }
@@ -57,6 +57,10 @@ fn start(role: &str, data: &std::path::Path) -> Started {
         native_pty_system().openpty(PtySize { rows: 30, cols: 100, ..PtySize::default() }).expect("a pseudo-terminal");
     let mut command = CommandBuilder::new(std::env::current_exe().expect("our own path"));
     command.env(ROLE, role);
+    if role == "dead" {
+        // Nobody listens there.
+        command.env("ADMIN_SHELL_SINK", "http://127.0.0.1:9");
+    }
     for variable in ["XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"] {
         command.env(variable, data);
     }
@@ -84,20 +88,29 @@ fn start(role: &str, data: &std::path::Path) -> Started {
 
 fn measure() -> std::process::ExitCode {
     let data = tempfile::tempdir().expect("a temporary directory");
-    for role in ["shell", "bare"] {
+    for role in ["shell", "bare", "dead"] {
         start(role, data.path());
     }
     let (mut shell, mut bare, mut ratios, mut memory) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let mut added = Vec::new();
     for _ in 0..ROUNDS {
         let (ours, theirs) = (start("shell", data.path()), start("bare", data.path()));
         ratios.push(ours.to_prompt.as_secs_f64() / theirs.to_prompt.as_secs_f64());
         shell.push(ours.to_prompt.as_secs_f64() * 1e3);
         bare.push(theirs.to_prompt.as_secs_f64() * 1e3);
         memory = memory.max(ours.resident_bytes);
+        if cfg!(feature = "http") {
+            let dead = start("dead", data.path());
+            added.push((dead.to_prompt.as_secs_f64() - ours.to_prompt.as_secs_f64()) * 1e3);
+        }
+    }
+    if added.is_empty() {
+        added.push(0.0);
     }
     let within = [
         report("start to prompt, ms", median(&mut shell), 6.0),
         report("start to prompt / bare rustyline + Rhai", median(&mut ratios), 2.0),
+        report("start with the tracker dead, ms more", median(&mut added), 1.0),
         report("memory at the prompt, MiB", memory as f64 / f64::from(1 << 20), 25.0),
     ];
     println!("{:<56} {:>10.2}", "(bare rustyline + Rhai to prompt, ms)", median(&mut bare));

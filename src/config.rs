@@ -52,8 +52,8 @@ impl fmt::Debug for Hidden {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Config {
-    /// The journal: a path, or `sqlite:PATH`.
-    pub database: Option<String>,
+    /// The journal: a path, `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`. It may hold a password.
+    pub database: Option<Hidden>,
     /// Where events are delivered to: URLs, comma separated.
     pub sink: Option<String>,
     /// A token for the tracker.
@@ -92,15 +92,105 @@ impl Config {
         Ok(config)
     }
 
-    /// The journal's file.
+    /// Where the journal is.
     ///
     /// # Errors
-    /// When the URL is of a kind that this build does not know.
-    pub fn database_path(&self) -> crate::Result<PathBuf> {
+    /// When it is no place for one.
+    pub fn database(&self) -> crate::Result<Database> {
         match &self.database {
-            None => Ok(data_dir().join("journal.db")),
-            Some(url) => database_path(url),
+            None => Ok(Database::file(data_dir().join("journal.db"))),
+            Some(database) => Database::of(database.expose()),
         }
+    }
+}
+
+/// Where a journal is. What it shows of itself is without user and password.
+#[derive(Clone)]
+pub struct Database {
+    opening: Hidden,
+    shown: String,
+    place: PathBuf,
+    is_file: bool,
+}
+
+impl Database {
+    /// The journal that a path or URL names.
+    ///
+    /// # Errors
+    /// When it is no place for one.
+    pub fn of(text: &str) -> crate::Result<Self> {
+        let path = match text.split_once(':') {
+            Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
+            Some(("postgres" | "postgresql", rest)) => return Self::on_server(text, rest),
+            _ => text,
+        };
+        anyhow::ensure!(!path.is_empty(), "database: the path is empty");
+        anyhow::ensure!(
+            path != ":memory:",
+            "database: a journal in memory would be gone with the program; give a path"
+        );
+        // A helper may change the working directory; the journal stays where it is.
+        Ok(Self::file(std::path::absolute(path)?))
+    }
+
+    /// The journal in a file.
+    #[must_use]
+    pub fn file(path: PathBuf) -> Self {
+        let shown = path.display().to_string();
+        Self { opening: Hidden(path.to_string_lossy().into_owned()), shown, place: path, is_file: true }
+    }
+
+    fn on_server(url: &str, rest: &str) -> crate::Result<Self> {
+        anyhow::ensure!(
+            cfg!(feature = "postgres"),
+            "database: this program was built without Postgres; give a path or sqlite:PATH, or build it with the feature \
+             `postgres`"
+        );
+        let rest = rest.strip_prefix("//");
+        let Some(rest) = rest else { anyhow::bail!("database: a URL like postgres://USER@HOST/DATABASE is wanted") };
+        // Parameters may hold a password too; of them only the place of a socket is worth showing.
+        let (address, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+        let address = address.rsplit_once('@').map_or(address, |(_, address)| address);
+        let socket = parameters.split('&').find(|parameter| parameter.starts_with("host="));
+        let shown = match socket {
+            Some(socket) => format!("postgres://{address}?{socket}"),
+            None => format!("postgres://{address}"),
+        };
+        // Sessions of this machine hold their locks in its own data directory, apart for each database.
+        let name: String =
+            shown.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' }).collect();
+        let place = data_dir().join(name.chars().take(200).collect::<String>());
+        Ok(Self { opening: Hidden(url.to_owned()), shown, place, is_file: false })
+    }
+
+    /// What to open it with: a path, or a URL that may hold a password.
+    #[must_use]
+    pub fn opening(&self) -> &str {
+        self.opening.expose()
+    }
+
+    /// Its file; for a database on a server, what stands for it on this machine. Locks of living sessions lie beside it.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Its file, when it is one.
+    #[must_use]
+    pub fn as_file(&self) -> Option<&Path> {
+        self.is_file.then_some(self.place.as_path())
+    }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({})", self.shown)
     }
 }
 
@@ -200,24 +290,6 @@ fn explain(error: figment::Error) -> anyhow::Error {
         _ => format!("`{}`: ", error.path.join(".")),
     };
     anyhow::anyhow!("configuration{}: {key}{}", place.unwrap_or_default(), error.kind.to_string().trim())
-}
-
-/// The file that a database URL or path names.
-///
-/// # Errors
-/// When the URL is of a kind that this build does not know.
-pub fn database_path(url: &str) -> crate::Result<PathBuf> {
-    let path = match url.split_once(':') {
-        Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
-        Some(("postgres" | "postgresql", _)) => {
-            anyhow::bail!("database: this version keeps its journal in SQLite; give a path or sqlite:PATH")
-        }
-        _ => url,
-    };
-    anyhow::ensure!(!path.is_empty(), "database: the path is empty");
-    anyhow::ensure!(path != ":memory:", "database: a journal in memory would be gone with the program; give a path");
-    // A helper may change the working directory; the journal stays where it is.
-    Ok(std::path::absolute(path)?)
 }
 
 /// Where journals are kept.

@@ -16,31 +16,45 @@ use uuid::Uuid;
 
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
+mod archive;
 mod cells;
 mod chain;
+mod differences;
 mod error;
 mod filter;
 mod judge;
 mod loaded;
+mod open;
 mod outbox;
+mod pace;
+mod pages;
 mod parcel;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod presence;
 mod projection;
+mod prunings;
 mod query;
 mod read;
 mod record;
 mod replay;
 mod report;
+mod retention;
+mod rollups;
 mod sealing;
 mod shown;
 mod source;
 mod sqlite;
 mod tracking;
+mod verify;
 
 pub use error::JournalError;
 pub use filter::{CommandFilter, Cursor, Filter, Found, Page, Sessions};
+pub use open::{is_postgres, open, open_existing};
 pub use outbox::{ALL_COMPONENTS, Buried, DeliveryStatus, Head, Kept, Outgoing, Placed, Progress, Refusal};
 pub use parcel::{Always, Parcel, Stub};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresJournal;
 pub use presence::{EMIT_BOUNDS_US, Emits, EndRequest, Presence};
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
 pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, PrunedSession, Pruning, Rebuilt, Report};
@@ -56,7 +70,7 @@ pub struct Stream {
     pub component: String,
 }
 
-/// Where events are kept. Implementations: SQLite.
+/// Where events are kept. Implementations: SQLite, Postgres.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
     /// The journal's id, which is also the stream of its own observations.
@@ -194,6 +208,11 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Makes the projection anew from the events, and says what differed.
     async fn rebuild(&self) -> Result<Rebuilt, JournalError>;
+
+    /// Why nothing can be written to it, when that is so.
+    fn read_only(&self) -> Option<&JournalError> {
+        None
+    }
 
     /// Flushes and closes.
     async fn close(&self);

@@ -60,7 +60,8 @@ pub(crate) type OpenJournal =
 pub(crate) struct Recorder {
     redactor: Redactor,
     stream: Stream,
-    database: PathBuf,
+    /// The journal's file, where it is one: room and the state of its disk are looked at there.
+    database: Option<PathBuf>,
     open: OpenJournal,
     state: Mutex<State>,
     committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -121,7 +122,7 @@ impl Recorder {
     pub(crate) fn new(
         redactor: Redactor,
         stream: Stream,
-        database: PathBuf,
+        database: Option<PathBuf>,
         open: OpenJournal,
         start: &impl Serialize,
         now: Timestamp,
@@ -200,7 +201,7 @@ impl Recorder {
     /// own: they go in front of the intent, in one transaction with it, or the change does not run.
     pub(crate) fn admits_changes(&self) -> Result<(), Unrecorded> {
         const LEAST_FREE_BYTES: u64 = 64 << 20;
-        match free_bytes(&self.database) {
+        match self.database.as_deref().and_then(free_bytes) {
             Some(free) if free < LEAST_FREE_BYTES => Err(Unrecorded::lost(format!(
                 "only {} MiB are free on the journal's disk, changes want 64 MiB",
                 free >> 20
@@ -212,7 +213,7 @@ impl Recorder {
     /// Whether a change could be recorded now: tries again what failed, and looks for room and for a disk that may be written.
     pub(crate) async fn admits(&self) -> Result<(), Unrecorded> {
         self.admits_changes()?;
-        if is_read_only(&self.database) {
+        if self.database.as_deref().is_some_and(is_read_only) {
             return Err(Unrecorded::lost("the journal's disk is read-only"));
         }
         let mut state = self.state.lock().await;
@@ -246,12 +247,13 @@ impl Recorder {
         const LARGE_BYTES: u64 = 1 << 30;
         const LITTLE_FREE_BYTES: u64 = 256 << 20;
         let mut notices = Vec::new();
-        let size = std::fs::metadata(&self.database).map_or(0, |file| file.len());
+        let Some(database) = self.database.as_deref() else { return };
+        let size = std::fs::metadata(database).map_or(0, |file| file.len());
         if size > LARGE_BYTES {
             notices
                 .push(format!("the journal has {} MiB: `session-tracker journal prune` makes it smaller", size >> 20));
         }
-        if let Some(free) = free_bytes(&self.database).filter(|free| *free < LITTLE_FREE_BYTES) {
+        if let Some(free) = free_bytes(database).filter(|free| *free < LITTLE_FREE_BYTES) {
             notices.push(format!(
                 "only {} MiB are free on the journal's disk; below 64 MiB changes are refused",
                 free >> 20

@@ -233,8 +233,8 @@ impl<S: AdminShell> Shell<S> {
         self
     }
 
-    /// The journal's file, for sessions that a host program opens. A program made with [`main`] takes it from its flags
-    /// and configuration.
+    /// The journal, for sessions that a host program opens: a path, or a `postgres:` URL. A program made with [`main`]
+    /// takes it from its flags and configuration.
     #[must_use]
     pub fn database(mut self, path: impl Into<PathBuf>) -> Self {
         self.database = Some(path.into());

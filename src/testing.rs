@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::{
     AdminShell, Session, Shell,
+    config::Database,
     console::Question,
     event::{Actor, ActorKind, EndReason, Event, Mode, StreamId},
     journal::{Entry, Journal, SqliteJournal},
@@ -115,7 +116,7 @@ impl TestShell {
             read_only,
             reason: None,
             yes: false,
-            database: directory.path().join("journal.db"),
+            database: Database::file(directory.path().join("journal.db")),
             sinks: Wanted::default(),
         };
         let opened = shell.open_with(Actor::stated("tester", ActorKind::Human), settings).await;

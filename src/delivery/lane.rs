@@ -24,6 +24,9 @@ use crate::{
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(10);
 
+/// The cursor passes over so many events of others before that is noted: pruning folds nothing that lies beyond a cursor.
+const PASSED_OVER: u64 = 500;
+
 /// What a step came to.
 #[derive(Debug)]
 pub(super) enum Step {
@@ -91,9 +94,13 @@ impl Lane {
         };
         let cursor = match (self.journal.cursor(&self.sink, &self.component).await?, self.begins) {
             (Some(cursor), _) => cursor,
-            (None, Begins::Oldest) => 0,
-            (None, Begins::After(position)) => {
-                // Kept at once: what this session leaves undelivered is not to be mistaken for what came before it.
+            // Noted at once: what waits for a sink is counted from its cursor, also before it has ever answered, and what
+            // this session leaves undelivered is not to be mistaken for what came before it.
+            (None, begins) => {
+                let position = match begins {
+                    Begins::Oldest => 0,
+                    Begins::After(position) => position,
+                };
                 self.note(position, None, Vec::new()).await?;
                 position
             }
@@ -130,6 +137,11 @@ impl Lane {
         let Some(held) = self.held.as_mut() else { return Ok(Step::Elsewhere) };
         if outgoing.placed.is_empty() {
             held.looked = outgoing.upto.max(held.looked);
+            if held.looked > held.cursor + PASSED_OVER {
+                held.cursor = held.looked;
+                let looked = held.looked;
+                self.note(looked, None, Vec::new()).await?;
+            }
             return if check == Check::Receipt { self.check(sink).await } else { Ok(Step::Drained) };
         }
         let batch = cut(&outgoing.placed, &held.buried);

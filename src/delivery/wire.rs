@@ -38,7 +38,7 @@ pub struct Batch {
 
 /// An event's sealed text, or its stub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be the sealed text of an event, as a string, or a stub")]
 pub enum Item {
     /// The sealed text, verbatim.
     Text(String),

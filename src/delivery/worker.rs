@@ -127,8 +127,8 @@ impl Worker {
                 }
                 Ok(Drained::Stopped) => return,
                 Err(error) => {
-                    tracing::warn!(%error, sink = self.sink.name(), "the journal could not be read for delivery");
-                    sleep(LOOK).await;
+                    tracing::warn!(%error, sink = self.sink.name(), "the journal does not let events be delivered");
+                    sleep(self.backoff.next(chance(), Some(LOOK))).await;
                     continue;
                 }
             }

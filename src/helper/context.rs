@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{HelperError, Output};
 use crate::{
+    config::Database,
     event::{Actor, Mode, SessionId},
     redact::Redactor,
 };
@@ -42,6 +43,16 @@ pub struct SessionInfo {
     pub read_only: bool,
     /// The journal that records it: a path or a URL without credentials.
     pub database: String,
+    /// The same with credentials, for whoever opens it.
+    pub(crate) journal: Database,
+}
+
+impl SessionInfo {
+    /// Where the journal that records it is.
+    #[must_use]
+    pub fn journal(&self) -> &Database {
+        &self.journal
+    }
 }
 
 /// What a running helper says to the thread that evaluates the script.

@@ -4,6 +4,8 @@
 //! Moving a cursor, keeping the receipt and burying what was refused are one transaction, so that after a crash they
 //! agree. They may be lost to a power cut: then some events are delivered twice, which their ids make harmless.
 
+pub(super) mod stored;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

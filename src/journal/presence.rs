@@ -1,5 +1,7 @@
 //! Who is there: beats of living sessions, what they have emitted, and who was asked to end. No part of the record.
 
+pub(super) mod stored;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;

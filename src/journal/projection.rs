@@ -336,7 +336,7 @@ pub(super) fn residue(kind: &EventKind, body: &Value) -> Value {
 }
 
 fn facts(body: &Value) -> Facts {
-    let at = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let at = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(without_nul);
     Facts {
         component_type: at("/component_type"),
         component_version: at("/component_version"),
@@ -363,7 +363,12 @@ fn facts(body: &Value) -> Facts {
 }
 
 fn text(body: &Value, key: &str) -> Option<String> {
-    body.get(key).and_then(Value::as_str).map(str::to_owned)
+    body.get(key).and_then(Value::as_str).map(without_nul)
+}
+
+/// A text as the projection holds it: not every database can store NUL, so its symbol stands in its place.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
 }
 
 fn number(body: &Value, key: &str) -> Option<i64> {

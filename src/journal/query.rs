@@ -13,7 +13,7 @@ use super::{
     cells::{Cells, number},
     projection::duration_class,
     shown,
-    source::{Source, Statement, Value, WithText},
+    source::{Search, Source, Statement, Value, WithText},
 };
 
 /// A filter that matches fewer sessions than this is looked up and sorted.
@@ -26,7 +26,7 @@ struct Walk {
     by: Statement,
 }
 
-pub(super) async fn sessions<S: Source>(
+pub(super) async fn sessions<S: Search>(
     source: &mut S,
     filter: &Filter,
     page: &Page,
@@ -62,7 +62,7 @@ struct Plan<'s, S> {
     rest: Vec<Statement>,
 }
 
-impl<S: Source> Plan<'_, S> {
+impl<S: Search> Plan<'_, S> {
     async fn make(&mut self, filter: &Filter) -> Result<(), JournalError> {
         self.bound(filter);
         let mut exact = self.exact(filter);

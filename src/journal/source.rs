@@ -5,7 +5,7 @@
 //! means the same everywhere. What a planner has to be told is said with [`Source::JOIN_IN_ORDER`] and
 //! [`Source::by_index`], and is nothing where the planner finds it by itself.
 
-use super::{JournalError, cells::Cells};
+use super::{Difference, JournalError, cells::Cells};
 
 /// A statement and the values of its question marks.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +83,23 @@ pub(super) trait Source: Send {
     /// Runs a statement.
     fn rows(&mut self, statement: Statement) -> impl Future<Output = Result<Vec<Self::Row>, JournalError>> + Send;
 
+    /// Where the index of what was typed is not what the commands give, when it is one that can be.
+    fn text_differences(&mut self) -> impl Future<Output = Result<Vec<Difference>, JournalError>> + Send {
+        async { Ok(Vec::new()) }
+    }
+}
+
+/// Who takes notes that are no part of the record: cursors, receipts, presence.
+pub(super) trait Notes: Source {
+    /// Runs statements in one transaction that need not survive a power cut. Not for events.
+    fn note(
+        &mut self,
+        statements: Vec<Statement>,
+    ) -> impl Future<Output = Result<Vec<Vec<Self::Row>>, JournalError>> + Send;
+}
+
+/// Who finds what was typed.
+pub(super) trait Search: Source {
     /// Which sessions have a command with some text: looked up when they are `few`.
     fn find_text(&mut self, text: &str, few: i64) -> impl Future<Output = Result<WithText, JournalError>> + Send;
 }

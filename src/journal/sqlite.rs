@@ -11,19 +11,12 @@
 mod append;
 mod archive;
 mod column;
-mod differences;
 mod error;
 mod ledger;
 mod migrate;
 mod open;
-mod outbox;
-mod pace;
-mod pages;
-mod presence;
 mod prune;
-mod prunings;
 mod rebuild;
-mod rollups;
 mod rows;
 mod script;
 mod scrub;
@@ -35,7 +28,6 @@ mod text;
 mod text_check;
 mod transaction;
 mod upkeep;
-mod verify;
 mod writer;
 
 use std::sync::Arc;
@@ -49,7 +41,8 @@ use self::{ledger::Ledger, site::Site, writer::Writer};
 use super::{
     Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Fold, Found, Head, Heard, Journal,
     JournalError, JournalStatus, Kept, Milestones, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned,
-    PrunedSession, Rebuilt, Report, Rollup, Room, SessionRecord, Sessions, Stream, Verdict, cells::Cells, query, read,
+    PrunedSession, Rebuilt, Report, Rollup, Room, SessionRecord, Sessions, Stream, Verdict, cells::Cells, differences,
+    outbox::stored as outbox, pace, pages, presence::stored as presence, prunings, query, read, retention,
     shown as record, tracking,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
@@ -101,12 +94,6 @@ impl SqliteJournal {
         &self.0.id
     }
 
-    /// Why nothing can be written to it, when that is so.
-    #[must_use]
-    pub fn read_only(&self) -> Option<&JournalError> {
-        self.0.writer.as_ref().err()
-    }
-
     fn writer(&self) -> Result<&Arc<Writer>, JournalError> {
         self.0.writer.as_ref().map_err(JournalError::clone)
     }
@@ -144,55 +131,55 @@ impl Journal for SqliteJournal {
     }
 
     async fn head(&self) -> Result<Head, JournalError> {
-        outbox::head(self).await
+        outbox::head(&mut &*self, self.id()).await
     }
 
     async fn knows(&self, head: &Head) -> Result<bool, JournalError> {
-        outbox::knows(self, head).await
+        outbox::knows(&mut &*self, self.id(), head).await
     }
 
     async fn after(&self, position: u64, component: Option<&str>, limit: u32) -> Result<Outgoing, JournalError> {
-        outbox::after(self, position, component, limit).await
+        outbox::after(&mut &*self, self.id(), position, component, limit).await
     }
 
     async fn components(&self) -> Result<Vec<String>, JournalError> {
-        outbox::components(self).await
+        outbox::components(&mut &*self).await
     }
 
     async fn cursor(&self, sink: &str, component: &str) -> Result<Option<u64>, JournalError> {
-        outbox::cursor(self, sink, component).await
+        outbox::cursor(&mut &*self, sink, component).await
     }
 
     async fn delivered(&self, progress: &Progress) -> Result<(), JournalError> {
-        outbox::delivered(self, progress).await
+        outbox::delivered(&mut &*self, progress).await
     }
 
     async fn receipts(&self, sink: &str, component: &str) -> Result<Vec<Kept>, JournalError> {
-        outbox::receipts(self, sink, component).await
+        outbox::receipts(&mut &*self, sink, component).await
     }
 
     async fn deliveries(&self) -> Result<Vec<DeliveryStatus>, JournalError> {
-        outbox::deliveries(self).await
+        outbox::deliveries(&mut &*self).await
     }
 
     async fn buried(&self, sink: Option<&str>) -> Result<Vec<Buried>, JournalError> {
-        outbox::buried(self, sink).await
+        outbox::buried(&mut &*self, sink).await
     }
 
     async fn unbury(&self, sink: &str, positions: &[u64]) -> Result<(), JournalError> {
-        outbox::unbury(self, sink, positions).await
+        outbox::unbury(&mut &*self, sink, positions).await
     }
 
     async fn forget_sink(&self, sink: &str) -> Result<bool, JournalError> {
-        outbox::forget_sink(self, sink).await
+        outbox::forget_sink(&mut &*self, sink).await
     }
 
     async fn beat(&self, presence: &[Presence]) -> Result<(), JournalError> {
-        presence::beat(self, presence).await
+        presence::beat(&mut &*self, presence).await
     }
 
     async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError> {
-        presence::end_requests(self, of).await
+        presence::end_requests(&mut &*self, of).await
     }
 
     async fn presences(&self) -> Result<Vec<Heard>, JournalError> {
@@ -265,7 +252,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError> {
-        verify::verify(self, only).await
+        self.check(only).await
     }
 
     async fn status(&self) -> Result<JournalStatus, JournalError> {
@@ -277,11 +264,11 @@ impl Journal for SqliteJournal {
     }
 
     async fn prunable(&self, before: Timestamp) -> Result<Option<Pruned>, JournalError> {
-        prune::prunable(self, before).await.map(Some)
+        retention::prunable(&mut &*self, before).await.map(Some)
     }
 
     async fn find_pruned(&self, id_or_prefix: &str) -> Result<Option<PrunedSession>, JournalError> {
-        prunings::find(self, id_or_prefix).await
+        prunings::find(&mut &*self, self.id(), id_or_prefix).await
     }
 
     async fn scrub(&self, event_id: Uuid, observation: &Draft) -> Result<(), JournalError> {
@@ -290,6 +277,10 @@ impl Journal for SqliteJournal {
 
     async fn rebuild(&self) -> Result<Rebuilt, JournalError> {
         rebuild::rebuild(self).await
+    }
+
+    fn read_only(&self) -> Option<&JournalError> {
+        self.0.writer.as_ref().err()
     }
 
     async fn close(&self) {

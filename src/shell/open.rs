@@ -2,7 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    path::PathBuf,
+    path::Path,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 use super::{AdminShell, Outlet, Shell, Wanted, identity};
 use crate::{
     Result,
-    config::Config,
+    config::{Config, Database, Overrides},
+    delivery::locks_of,
     event::{Actor, EndReason, EventKind, Invalid, Mode, SessionEnd, SessionId, SessionStart},
     helper::{CallCx, Cx, Reach, SessionInfo, bind},
-    journal::{Journal, JournalError, SqliteJournal, Stream},
+    journal::{JournalError, Stream},
     policy::{Policies, Policy, ReadOnly, Request, Verdict},
     recorder::{LiveSession, OpenJournal, Recorder, sweep},
     redact::Redactor,
@@ -41,7 +42,7 @@ pub(crate) struct Settings {
     pub(crate) reason: Option<String>,
     /// `--yes`: the reason answers every question.
     pub(crate) yes: bool,
-    pub(crate) database: PathBuf,
+    pub(crate) database: Database,
     pub(crate) sinks: Wanted,
 }
 
@@ -92,6 +93,17 @@ impl Policy for Shared {
 }
 
 impl<S: AdminShell> Shell<S> {
+    /// The journal that was set, or the configured one.
+    pub(crate) fn where_to_record(&self) -> Result<Database> {
+        match &self.database {
+            Some(place) => match place.to_str() {
+                Some(text) => Database::of(text),
+                None => Ok(Database::file(place.clone())),
+            },
+            None => Config::load(&Overrides::default())?.database(),
+        }
+    }
+
     /// Opens a session for one client of a host program. Its journal is the one set with [`Shell::database`], or the
     /// configured one. Close it with [`Session::close`].
     ///
@@ -112,12 +124,8 @@ impl<S: AdminShell> Shell<S> {
 
     /// How a session of a host program is opened: by the configuration, but for what was said to the builder.
     pub(crate) fn settings(&self, mode: Mode) -> Result<Settings> {
-        let config = Config::load(&crate::config::Overrides::default())?;
-        let database = match &self.database {
-            Some(path) => path.clone(),
-            None => config.database_path()?,
-        };
-        let sinks = Wanted::of(&config, false);
+        let sinks = Wanted::of(&Config::load(&Overrides::default())?, false);
+        let database = self.where_to_record()?;
         Ok(Settings { mode, read_only: false, reason: None, yes: false, database, sinks })
     }
 
@@ -138,11 +146,11 @@ impl<S: AdminShell> Shell<S> {
         let cx = Cx::new(Arc::clone(&self.shell), call);
         let adapters = adapter_names(&cx).await;
         // The lock comes before the start event: whoever finds the event finds the lock.
-        let live = LiveSession::begin(&settings.database, &info.session_id);
+        let live = LiveSession::begin(settings.database.place(), &info.session_id);
         let recorder = Arc::new(Recorder::new(
             redactor.clone(),
             Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() },
-            settings.database.clone(),
+            settings.database.as_file().map(Path::to_owned),
             self.opener(settings.database.clone()),
             &start::<S>(&info, adapters)?,
             info.since,
@@ -210,13 +218,13 @@ impl<S: AdminShell> Shell<S> {
     }
 
     #[cfg(not(feature = "testing"))]
-    fn opener(&self, database: PathBuf) -> OpenJournal {
+    fn opener(&self, database: Database) -> OpenJournal {
         opener(database)
     }
 
     /// The journal, which fails when a test wants it to.
     #[cfg(feature = "testing")]
-    fn opener(&self, database: PathBuf) -> OpenJournal {
+    fn opener(&self, database: Database) -> OpenJournal {
         let Some(faults) = self.faults.clone() else { return opener(database) };
         let open = opener(database);
         Box::new(move || {
@@ -254,9 +262,16 @@ pub(crate) async fn record_failed_start<S: AdminShell>(settings: &Settings, reas
     }
     let info = session_info::<S>(Actor::current(), settings);
     let stream = Stream { id: info.session_id.clone().into(), component: S::COMPONENT.to_owned() };
-    let (path, since) = (settings.database.clone(), info.since);
+    let (database, since) = (settings.database.clone(), info.since);
     let Ok(start) = start::<S>(&info, Vec::new()) else { return };
-    let recorder = Recorder::new(Redactor::default(), stream, path.clone(), opener(path), &start, since);
+    let recorder = Recorder::new(
+        Redactor::default(),
+        stream,
+        database.as_file().map(Path::to_owned),
+        opener(database),
+        &start,
+        since,
+    );
     let end = SessionEnd { reason, exit_code: 1, duration_us: 0, commands: 0, failed_commands: 0 };
     if let Err(because) = recorder.outcome(EventKind::SessionEnd, &end).await {
         tracing::error!(%because, "the failed start is not recorded");
@@ -273,7 +288,8 @@ fn session_info<S: AdminShell>(actor: Actor, settings: &Settings) -> SessionInfo
         since: Timestamp::now(),
         reason: settings.reason.clone(),
         read_only: settings.read_only,
-        database: settings.database.display().to_string(),
+        database: settings.database.to_string(),
+        journal: settings.database.clone(),
     }
 }
 
@@ -311,29 +327,26 @@ fn start<S: AdminShell>(info: &SessionInfo, adapters: Vec<String>) -> std::resul
     start.checked()
 }
 
-fn opener(database: PathBuf) -> OpenJournal {
+fn opener(database: Database) -> OpenJournal {
     Box::new(move || {
         let database = database.clone();
-        Box::pin(async move {
-            let journal = SqliteJournal::open(&database.to_string_lossy()).await?;
-            Ok(Arc::new(journal) as Arc<dyn Journal>)
-        })
+        Box::pin(async move { crate::journal::open(database.opening()).await })
     })
 }
 
 /// Commits the start of the session, and then looks for sessions that died. Runs beside everything else: the first
 /// prompt does not wait for the disk.
-async fn begin(recorder: Arc<Recorder>, database: PathBuf, info: Arc<SessionInfo>, outlet: Arc<Outlet>) {
+async fn begin(recorder: Arc<Recorder>, database: Database, info: Arc<SessionInfo>, outlet: Arc<Outlet>) {
     let begins = outlet.begins(&recorder).await;
     if recorder.flush().await.is_err() {
         return;
     }
-    outlet.begin(&recorder, database.clone(), info.session_id.clone(), &info.component, begins).await;
+    outlet.begin(&recorder, locks_of(database.place()), info.session_id.clone(), &info.component, begins).await;
     let by = info.session_id.to_string();
     recorder.look_at_room().await;
     let swept: std::result::Result<_, JournalError> = async {
         let journal = recorder.journal().await?;
-        sweep(&*journal, &database, &by).await
+        sweep(&*journal, database.place(), &by).await
     }
     .await;
     if let Err(error) = swept {

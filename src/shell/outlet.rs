@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::{AdminShell, Shell};
 use crate::{
-    delivery::{Begins, Delivery, EventSink, Plan, Receipt, Sender, SinkError, SinkState, SinkStatus, Takes, locks_of},
+    delivery::{Begins, Delivery, EventSink, Plan, Receipt, Sender, SinkError, SinkState, SinkStatus, Takes},
     event::{Event, SessionId},
     journal::{EndRequest, Head, OWN_COMPONENT, Presence, Stub},
     recorder::{Recorder, request_end},
@@ -153,7 +153,7 @@ impl Outlet {
     pub(crate) async fn begin(
         self: &Arc<Self>,
         recorder: &Arc<Recorder>,
-        database: PathBuf,
+        locks: PathBuf,
         session: SessionId,
         component: &str,
         begins: Begins,
@@ -170,7 +170,7 @@ impl Outlet {
             let plan = Plan {
                 journal: Arc::clone(&journal),
                 components: vec![component.to_owned(), OWN_COMPONENT.to_owned()],
-                locks: locks_of(&database),
+                locks,
                 session: Some(session.clone()),
             };
             *state = State::Works(Arc::new(Delivery::start(&plan, sinks, &requests)));

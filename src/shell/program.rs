@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found; 128 + n after signal n, as shells have it.
 
-use std::{io::Write, panic::AssertUnwindSafe, path::Path, process::ExitCode};
+use std::{io::Write, panic::AssertUnwindSafe, process::ExitCode};
 
 use clap::error::ErrorKind;
 use futures_util::FutureExt;
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Result,
-    config::{Config, component_settings},
+    config::{Config, Database, component_settings},
     event::{EndReason, Mode},
     redact::Redactor,
     render,
@@ -60,7 +60,7 @@ fn run<S: AdminShell, C: DeserializeOwned>(schema: &Value, open: impl AsyncFnOnc
         let log = log::start(&format!("{}-shell", S::COMPONENT), config.log.as_deref())?;
         let typed = |key: &str, text: &str| flags::typed(&schema["properties"][key], text);
         let sinks = Wanted::of(&config, !flags.sink.is_empty());
-        Ok((config.database_path()?, sinks, component_settings::<C>(S::COMPONENT, &own, typed)?, log))
+        Ok((config.database()?, sinks, component_settings::<C>(S::COMPONENT, &own, typed)?, log))
     });
     let (database, sinks, own, log) = match settings {
         Ok(settings) => settings,
@@ -114,7 +114,7 @@ async fn session<S: AdminShell, C>(
 
 fn options(
     flags: &Flags,
-    database: &Path,
+    database: &Database,
     sinks: Wanted,
     log: Log,
 ) -> std::result::Result<Options, (anyhow::Error, u8)> {
@@ -150,7 +150,7 @@ fn options(
             read_only: flags.read_only,
             reason: flags.reason.clone(),
             yes: flags.yes,
-            database: database.to_owned(),
+            database: database.clone(),
             sinks,
         },
         log: Some(log),

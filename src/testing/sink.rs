@@ -32,6 +32,8 @@ pub enum SinkFault {
     Hangs,
     /// The event at this place in the batch is refused, whole; its stub is taken.
     Rejects(usize),
+    /// Every event is refused, whole; stubs are taken.
+    RejectsAll,
 }
 
 /// A sink that fails when a test wants it to. Otherwise it does what a tracker does: it keeps what comes in order, knows
@@ -141,22 +143,23 @@ impl FaultySink {
             SinkFault::RefusesFor(wait) => Err(refused(Some(wait))),
             SinkFault::Hangs => std::future::pending().await,
             SinkFault::LosesTheAnswer => {
-                self.state().judge(parcels, None)?;
+                self.state().judge(parcels, |_| false)?;
                 Err(refused(None))
             }
             SinkFault::AnswersInPart(events) => {
-                let mut receipt = self.state().judge(parcels, None)?;
+                let mut receipt = self.state().judge(parcels, |_| false)?;
                 receipt.verdicts.truncate(events);
                 Ok(receipt)
             }
-            SinkFault::Rejects(at) => self.state().judge(parcels, Some(at)),
-            SinkFault::None => self.state().judge(parcels, None),
+            SinkFault::Rejects(place) => self.state().judge(parcels, |at| at == place),
+            SinkFault::RejectsAll => self.state().judge(parcels, |_| true),
+            SinkFault::None => self.state().judge(parcels, |_| false),
         }
     }
 }
 
 impl State {
-    fn judge(&mut self, parcels: Vec<Parcel>, rejected: Option<usize>) -> Result<Receipt, SinkError> {
+    fn judge(&mut self, parcels: Vec<Parcel>, rejects: impl Fn(usize) -> bool) -> Result<Receipt, SinkError> {
         if let Some(quoted) = &self.quoted
             && *quoted != self.head(usize::try_from(quoted.position).unwrap_or(usize::MAX).min(self.taken.len()))
         {
@@ -168,7 +171,7 @@ impl State {
             let known = self.taken.iter().any(|taken| taken.event_id() == parcel.event_id());
             let verdict = match (&parcel, known) {
                 (_, true) => Verdict::Duplicate,
-                (Parcel::Whole(_), _) if rejected == Some(at) => Verdict::Rejected("a test wants it so".to_owned()),
+                (Parcel::Whole(_), _) if rejects(at) => Verdict::Rejected("a test wants it so".to_owned()),
                 _ if parcel.seq() != next => {
                     Verdict::Rejected(format!("seq {} arrived before seq {next}", parcel.seq()))
                 }

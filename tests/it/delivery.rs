@@ -1,5 +1,7 @@
 //! Delivery: from a journal to a sink, whatever happens on the way.
 
+#[cfg(feature = "tracker")]
+mod chaos;
 mod contract;
 mod model;
 mod shells;

@@ -228,7 +228,7 @@ fn what_is_said_of_session_tracker_exists() {
                 .skip(1)
                 .skip_while(|word| word.starts_with('-') || word.contains('.'))
                 .collect();
-            let depth = if matches!(words.first(), Some(&("journal" | "schema"))) { 2 } else { 1 };
+            let depth = if matches!(words.first(), Some(&("journal" | "schema" | "token"))) { 2 } else { 1 };
             let path: Vec<&str> =
                 words.iter().copied().take(depth).filter(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
             let key: Vec<String> = path.iter().map(|word| (*word).to_owned()).collect();

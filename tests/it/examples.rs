@@ -23,7 +23,7 @@ fn named(directory: &str, extension: &str) -> BTreeSet<String> {
 fn each_has_a_test() {
     assert_eq!(
         named("examples", "rs"),
-        ["embedded", "greeter", "mail_queue", "many_sessions"].map(String::from).into()
+        ["custom_sink", "embedded", "greeter", "mail_queue", "many_sessions"].map(String::from).into()
     );
     assert_eq!(named("examples/scripts", "rhai"), ["be-careful", "greet-team"].map(String::from).into());
 }
@@ -34,6 +34,21 @@ fn greeter() {
     place.program(&program("greeter")).args(["-c", "greet(\"Ada\")"]).prints("Hello, Ada!\n");
     let session = place.session();
     assert_eq!((session.component_name.as_str(), session.commands), ("greeter", 1));
+}
+
+#[test]
+fn custom_sink() {
+    let place = Place::new();
+    let summary = place.path("summary.txt");
+    let shell = || place.program(&program("custom_sink"));
+    shell().args(["--sink", &format!("summary:{}", summary.display()), "-c", "greet(\"Ada\")"]).prints("Hello, Ada!\n");
+    let session = place.session();
+    let lines = std::fs::read_to_string(&summary).unwrap();
+    let kinds: Vec<&str> = lines.lines().filter_map(|line| line.rsplit(' ').next()).collect();
+    assert_eq!(kinds, ["session_start", "command_start", "command_end", "session_end"]);
+    assert!(lines.lines().all(|line| line.contains(session.session_id.as_str())), "{lines}");
+    let ran = shell().args(["--sink", "summary:", "-c", "1"]).run();
+    assert_eq!((ran.code(), ran.err.contains("summary: wants a path")), (Some(2), true), "{ran:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("spec", &[]),
     ("redact", &["event"]),
     ("policy", &["console", "spec", "event"]),
-    ("helper", &["policy", "spec", "event", "redact"]),
+    ("helper", &["policy", "spec", "event", "redact", "config"]),
     ("journal", &["event"]),
     ("delivery", &["journal", "event"]),
     ("sinks", &["delivery", "journal", "redact", "event"]),

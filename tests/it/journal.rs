@@ -3,6 +3,8 @@
 mod contract;
 mod filters;
 pub(crate) mod fixture;
+#[cfg(feature = "postgres")]
+mod fleet;
 mod model;
 mod opening;
 mod retention;

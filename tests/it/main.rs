@@ -21,10 +21,14 @@ mod journal;
 #[cfg(feature = "tracker")]
 mod mcp;
 mod modes;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod prompt;
 mod recording;
 mod redact;
 mod secrets;
+#[cfg(all(feature = "postgres", feature = "tracker"))]
+mod server;
 #[cfg(feature = "tracker")]
 mod service;
 mod sessions;

@@ -1,10 +1,13 @@
 //! `session-tracker serve` as a service: what it lets in, what it answers, and how it stops.
 
 mod delivery;
+mod description;
 pub(crate) mod fixture;
 mod life;
 mod limits;
 mod metrics;
+mod prometheus;
 mod remote;
 mod rest;
 mod tokens;
+pub(crate) mod tools;

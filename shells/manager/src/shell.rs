@@ -4,21 +4,21 @@ mod changes;
 mod patterns;
 mod sessions;
 
-use std::path::Path;
+use std::sync::Arc;
 
 use admin_shell::{
     Adapter, AdminShell, Cx, EndReason, HelperError, Helpers, Result,
     event::SessionId,
-    journal::{Filter, Found, Journal, Page, SessionRecord, SqliteJournal},
+    journal::{self, Filter, Found, Journal, Page, SessionRecord},
     recorder::sweep,
 };
 use anyhow::Context;
 use tokio::sync::OnceCell;
 
 /// The component. Sessions of one process share its connections to the journal.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Manager {
-    journal: OnceCell<SqliteJournal>,
+    journal: OnceCell<Arc<dyn Journal>>,
 }
 
 impl AdminShell for Manager {
@@ -50,17 +50,18 @@ impl AdminShell for Manager {
 }
 
 /// The journal that this session is recorded in.
-async fn journal(cx: &Cx<Manager>) -> Result<&SqliteJournal> {
-    let open = async || SqliteJournal::open(&cx.session().database).await;
-    cx.journal.get_or_try_init(open).await.context("opening the journal")
+async fn journal(cx: &Cx<Manager>) -> Result<&dyn Journal> {
+    let open = async || journal::open(cx.session().journal().opening()).await;
+    let journal = cx.journal.get_or_try_init(open).await.context("opening the journal")?;
+    Ok(&**journal)
 }
 
 /// The same, after whoever has died was observed as crashed: what is shown then is the truth now. A journal that can not
 /// be written is read as it is.
-async fn present(cx: &Cx<Manager>) -> Result<&SqliteJournal> {
+async fn present(cx: &Cx<Manager>) -> Result<&dyn Journal> {
     let journal = journal(cx).await?;
     if journal.read_only().is_none()
-        && let Err(error) = sweep(journal, Path::new(&cx.session().database), cx.session().session_id.as_str()).await
+        && let Err(error) = sweep(journal, cx.session().journal().place(), cx.session().session_id.as_str()).await
     {
         cx.print(format!("warning: sessions that crashed may be shown as active: {error}"));
     }
@@ -68,7 +69,7 @@ async fn present(cx: &Cx<Manager>) -> Result<&SqliteJournal> {
 }
 
 /// The session that an id, or the beginning of one, names.
-async fn find(journal: &SqliteJournal, id: &str) -> Result<SessionRecord> {
+async fn find(journal: &dyn Journal, id: &str) -> Result<SessionRecord> {
     match journal.find(&SessionId::prefix(id)).await? {
         Found::One(record) => Ok(*record),
         Found::Many(candidates) => {

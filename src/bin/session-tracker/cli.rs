@@ -25,7 +25,8 @@ pub(crate) struct Cli {
 /// Which journal is read.
 #[derive(Debug, Args)]
 pub(crate) struct Source {
-    /// The journal: a path, sqlite:PATH, or an archive that `journal prune` wrote [env: ADMIN_SHELL_DATABASE].
+    /// The journal: a path, sqlite:PATH, postgres://USER@HOST/DATABASE, or an archive that `journal prune` wrote
+    /// [env: ADMIN_SHELL_DATABASE].
     #[arg(long, value_name = "URL", global = true)]
     pub(crate) database: Option<String>,
     /// A tracker to ask instead of the journal of this machine [env: SESSION_TRACKER_URL; its token: ADMIN_SHELL_TOKEN].

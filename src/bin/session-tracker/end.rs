@@ -92,7 +92,7 @@ pub(crate) async fn run(end: End, source: &Source) -> Result<(), Stop> {
 
 async fn end_one(place: &Reading, session: &SessionRecord, by: &str, why: &str) -> Result<Outcome, Stop> {
     let ended = match place {
-        Reading::Here(place) => end_session(&place.journal, &place.path, session, by, why).await?,
+        Reading::Here(place) => end_session(&*place.journal, place.database.place(), session, by, why).await?,
         Reading::There(remote) => match remote.end(session.session_id.as_str(), why).await?.as_str() {
             "requested" => Ended::Requested,
             "recorded" => Ended::Recorded,

@@ -2,13 +2,13 @@
 
 use admin_shell::{
     event::{SessionId, StreamId},
-    journal::{Found, Journal, PrunedSession, SessionRecord, SqliteJournal},
+    journal::{Found, Journal, PrunedSession, SessionRecord},
 };
 
 use crate::{clock, exit::Stop};
 
 /// The session that an id or the beginning of one names.
-pub(crate) async fn session(journal: &SqliteJournal, typed: &str) -> Result<SessionRecord, Stop> {
+pub(crate) async fn session(journal: &dyn Journal, typed: &str) -> Result<SessionRecord, Stop> {
     let prefix = SessionId::prefix(typed);
     if prefix.is_empty() {
         return Err(Stop::Usage("ID: must not be empty".to_owned()));
@@ -48,7 +48,7 @@ fn gone(pruned: &PrunedSession) -> String {
 }
 
 /// The stream that an id names: a session's, or a journal's own, of which ours may be shortened too.
-pub(crate) async fn stream(journal: &SqliteJournal, typed: &str) -> Result<StreamId, Stop> {
+pub(crate) async fn stream(journal: &dyn Journal, typed: &str) -> Result<StreamId, Stop> {
     if !typed.starts_with("jrnl_") {
         return Ok(session(journal, typed).await?.session_id.into());
     }

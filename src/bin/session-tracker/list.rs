@@ -93,7 +93,7 @@ pub(crate) async fn run(list: List, source: &Source) -> Result<(), Stop> {
     }
     sheet.finish()?;
     match &place {
-        None => say(&format!("No sessions yet: there is no journal at {}.", source.path()?.display())),
+        None => say(&format!("No sessions yet: there is no journal at {}.", source.database()?)),
         Some(_) if records.is_empty() && format == Format::Table => say("No sessions match."),
         Some(_) if has_more => say(&format!(
             "There are more than these {}: narrow the list, or raise --limit (at most 1000).",

@@ -2,10 +2,8 @@
 //!
 //! Whoever may start it on a journal may read that journal's file: no token is asked for.
 
-use std::sync::Arc;
-
 use admin_shell::{
-    journal::SqliteJournal,
+    journal,
     tracker::{Gate, Tracker, serve_stdio},
 };
 use anyhow::Context;
@@ -46,13 +44,12 @@ impl Mcp {
 
 pub(crate) async fn run(mcp: Mcp, source: &Source) -> Result<(), Stop> {
     serve::log::start(&mcp.log, None)?;
-    let path = source.path()?;
-    let name = path.to_str().ok_or_else(|| Stop::Usage(format!("database: {} is not UTF-8", path.display())))?;
-    let journal = SqliteJournal::open(name).await?;
+    let database = source.database()?;
+    let journal = journal::open(database.opening()).await?;
     if let Some(error) = journal.read_only() {
         return Err(error.clone().into());
     }
-    let tracker = Tracker::new(Arc::new(journal), Some(path), Gate::open());
+    let tracker = Tracker::new(journal, Some(database.place().to_owned()), Gate::open());
     let served = serve_stdio(tracker.clone()).await.context("speaking MCP on the standard streams");
     tracker.journal().close().await;
     served.map_err(Stop::Failed)

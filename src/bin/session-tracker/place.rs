@@ -1,12 +1,12 @@
 //! The journal that a command works on: found through flags, environment and configuration, opened, and brought up to
 //! the present.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use admin_shell::{
     Actor,
-    config::{Config, Overrides},
-    journal::SqliteJournal,
+    config::{Config, Database, Overrides},
+    journal::{Journal, open_existing},
     recorder::sweep,
 };
 
@@ -17,24 +17,23 @@ use crate::{
 
 /// An open journal and where it lies.
 pub(crate) struct Place {
-    pub(crate) journal: SqliteJournal,
-    pub(crate) path: PathBuf,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) database: Database,
 }
 
 impl Source {
-    /// The path of the journal.
-    pub(crate) fn path(&self) -> Result<PathBuf, Stop> {
+    /// Where the journal is.
+    pub(crate) fn database(&self) -> Result<Database, Stop> {
         let flags = Overrides { database: self.database.clone(), ..Overrides::default() };
-        let path = Config::load(&flags).and_then(|config| config.database_path());
-        path.map_err(|error| Stop::Usage(format!("{error:#}")))
+        let database = Config::load(&flags).and_then(|config| config.database());
+        database.map_err(|error| Stop::Usage(format!("{error:#}")))
     }
 
     /// Opens the journal as it is: `None` when there is none, and none is made.
     pub(crate) async fn open_as_it_is(&self) -> Result<Option<Place>, Stop> {
-        let path = self.path()?;
-        let name = path.to_str().ok_or_else(|| Stop::Usage(format!("database: {} is not UTF-8", path.display())))?;
-        let journal = SqliteJournal::open_existing(name).await?;
-        Ok(journal.map(|journal| Place { journal, path }))
+        let database = self.database()?;
+        let journal = open_existing(database.opening()).await?;
+        Ok(journal.map(|journal| Place { journal, database }))
     }
 
     /// Opens the journal and observes who has died, so that a status that is shown is the truth now.
@@ -48,7 +47,7 @@ impl Source {
 
     /// The same where there is nothing to say without a journal.
     pub(crate) async fn open(&self) -> Result<Place, Stop> {
-        let missing = self.path()?;
+        let missing = self.database()?;
         self.open_if_there().await?.ok_or_else(|| no_journal(&missing))
     }
 }
@@ -60,7 +59,7 @@ impl Place {
             return;
         }
         let observer = format!("session-tracker ({})", me());
-        if let Err(error) = sweep(&self.journal, &self.path, &observer).await {
+        if let Err(error) = sweep(&*self.journal, self.database.place(), &observer).await {
             say(&format!("warning: sessions that crashed may be shown as active: {error}"));
         }
     }
@@ -71,9 +70,8 @@ pub(crate) fn me() -> String {
     Actor::current().user.username
 }
 
-pub(crate) fn no_journal(path: &std::path::Path) -> Stop {
+pub(crate) fn no_journal(missing: &Database) -> Stop {
     Stop::NotFound(format!(
-        "there is no journal at {} yet: open a shell first, or name another one with --database",
-        path.display()
+        "there is no journal at {missing} yet: open a shell first, or name another one with --database"
     ))
 }

@@ -3,7 +3,7 @@
 use admin_shell::{
     analytics::{self, Answer, Query, Span},
     event::StreamId,
-    journal::{Entry, Filter, Found, Journal, Page, SessionRecord},
+    journal::{Entry, Filter, Found, Page, SessionRecord},
 };
 
 use crate::{
@@ -48,7 +48,7 @@ impl Source {
     pub(crate) async fn reading(&self) -> Result<Reading, Stop> {
         match self.reading_if_there().await? {
             Some(reading) => Ok(reading),
-            None => Err(no_journal(&self.path()?)),
+            None => Err(no_journal(&self.database()?)),
         }
     }
 
@@ -78,7 +78,7 @@ impl Reading {
     /// The session that an id, or the beginning of one, names.
     pub(crate) async fn session(&self, typed: &str) -> Result<SessionRecord, Stop> {
         match self {
-            Self::Here(place) => find::session(&place.journal, typed).await,
+            Self::Here(place) => find::session(&*place.journal, typed).await,
             Self::There(remote) => remote.session(typed).await,
         }
     }
@@ -86,7 +86,7 @@ impl Reading {
     /// The stream that an id names.
     pub(crate) async fn stream(&self, typed: &str) -> Result<StreamId, Stop> {
         match self {
-            Self::Here(place) => find::stream(&place.journal, typed).await,
+            Self::Here(place) => find::stream(&*place.journal, typed).await,
             Self::There(remote) if !typed.starts_with("jrnl_") => Ok(remote.session(typed).await?.session_id.into()),
             Self::There(_) => {
                 typed.parse().map_err(|_| Stop::NotFound(format!("no journal's stream is named `{typed}`")))
@@ -123,7 +123,7 @@ impl Reading {
     /// Statistics.
     pub(crate) async fn analytics(&self, query: Query, span: &Span) -> Result<Answer, Stop> {
         match self {
-            Self::Here(place) => Ok(analytics::ask(&place.journal, query, span).await?),
+            Self::Here(place) => Ok(analytics::ask(&*place.journal, query, span).await?),
             Self::There(remote) => remote.analytics(query, span).await,
         }
     }

@@ -8,11 +8,10 @@ use std::{
     net::{SocketAddr, TcpListener},
     num::NonZeroU32,
     path::PathBuf,
-    sync::Arc,
 };
 
 use admin_shell::{
-    journal::SqliteJournal,
+    journal,
     tracker::{
         Limits, Names, Tracker,
         server::{Server, tls},
@@ -71,13 +70,12 @@ pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
     }
     // Caught from here on: a stop that comes while it starts is obeyed as well.
     let stop = stop()?;
-    let path = source.path()?;
-    let name = path.to_str().ok_or_else(|| Stop::Usage(format!("database: {} is not UTF-8", path.display())))?;
-    let journal = SqliteJournal::open(name).await?;
+    let database = source.database()?;
+    let journal = journal::open(database.opening()).await?;
     if let Some(error) = journal.read_only() {
         return Err(error.clone().into());
     }
-    let tracker = Tracker::new(Arc::new(journal), Some(path.clone()), gate);
+    let tracker = Tracker::new(journal, Some(database.place().to_owned()), gate);
     let tls = match (&serve.tls_cert, &serve.tls_key) {
         (Some(certificate), Some(key)) => {
             let tls = tls(certificate, key).await.with_context(|| format!("reading {}", certificate.display()));
@@ -98,7 +96,7 @@ pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
         }
     };
     let at = |listener: &TcpListener| listener.local_addr().context("listening");
-    say(&format!("session-tracker listens on {scheme}://{}, journal {}", at(&listener)?, path.display()));
+    say(&format!("session-tracker listens on {scheme}://{}, journal {database}", at(&listener)?));
     if let Some(metrics) = &metrics {
         say(&format!("Metrics: {scheme}://{}/metrics", at(metrics)?));
     }

@@ -6,7 +6,7 @@ mod commands;
 use admin_shell::{
     Width,
     event::Observation,
-    journal::{CommandFilter, CommandRecord, Journal, SessionRecord},
+    journal::{CommandFilter, CommandRecord, SessionRecord},
     render::{render, table, visible},
 };
 use clap::Args;

@@ -1,6 +1,6 @@
 //! `verify`: checks that what is stored is what was recorded, and says what such a check can not know.
 
-use admin_shell::journal::{Anchor, Fault, Journal, Pruning, Report};
+use admin_shell::journal::{Anchor, Fault, Pruning, Report};
 use clap::Args;
 
 use crate::{
@@ -25,10 +25,10 @@ pub(crate) struct Verify {
 pub(crate) async fn run(verify: Verify, source: &Source) -> Result<(), Stop> {
     source.refuse_tracker("verify")?;
     // As it is: a check that first writes to what it checks would be a strange one.
-    let path = source.path()?;
-    let place = source.open_as_it_is().await?.ok_or_else(|| no_journal(&path))?;
+    let missing = source.database()?;
+    let place = source.open_as_it_is().await?.ok_or_else(|| no_journal(&missing))?;
     let session = match &verify.id {
-        Some(id) => Some(find::session(&place.journal, id).await?.session_id),
+        Some(id) => Some(find::session(&*place.journal, id).await?.session_id),
         None => None,
     };
     let report = place.journal.verify(session.as_ref()).await?;

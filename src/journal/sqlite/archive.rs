@@ -1,71 +1,19 @@
-//! Archives: what pruning removes, as JSON lines, and reading them again.
-//!
-//! A line is the canonical text of an event, verbatim. The events of a session stand together in the order of `seq`;
-//! after the sessions come the observations about them. A file that is there already is added to, so that one archive
-//! can take every month; the same event twice is no harm.
+//! Reading archives: a journal in memory, for reading only. What an archive is like is said in `journal/archive`.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{BufRead, BufReader, BufWriter, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs::File,
+    io::{BufRead, BufReader},
     path::Path,
 };
 
-use super::{
-    SqliteJournal,
-    prune::{Candidate, names},
-    script::Script,
-};
+use super::SqliteJournal;
 use crate::{
     event::{Event, StreamId},
-    journal::{Journal, JournalError, Verdict, cells::Cells},
+    journal::{Journal, JournalError, Verdict},
 };
 
 /// Events in one step of reading.
 const STEP: usize = 500;
-
-/// Writes sessions to an archive and syncs it.
-pub(super) async fn write(journal: &SqliteJournal, path: &Path, candidates: &[Candidate]) -> Result<(), JournalError> {
-    let failed = |error: std::io::Error| JournalError::Unusable {
-        path: path.to_owned(),
-        because: format!("the archive could not be written, and nothing was removed: {error}"),
-    };
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(failed)?;
-    let mut archive = BufWriter::new(&file);
-    for candidate in candidates {
-        let mut script = Script::default();
-        script.add("SELECT text FROM events WHERE stream = ? AND text IS NOT NULL ORDER BY seq").bind(candidate.stream);
-        for row in journal.rows(script).await? {
-            writeln!(archive, "{}", row.cell::<&str>(0)?).map_err(failed)?;
-        }
-    }
-    for name in names(candidates) {
-        let mut script = Script::default();
-        script
-            .add(
-                "SELECT e.text FROM observations o JOIN events e ON e.position = o.position \
-                 WHERE o.about = ? AND e.text IS NOT NULL ORDER BY o.position",
-            )
-            .bind(name);
-        for row in journal.rows(script).await? {
-            writeln!(archive, "{}", row.cell::<&str>(0)?).map_err(failed)?;
-        }
-    }
-    archive.flush().map_err(failed)?;
-    drop(archive);
-    file.sync_all().map_err(failed)?;
-    // The name is only safe once its directory is.
-    if let Some(directory) = path.parent() {
-        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// Whether a path names an archive.
-pub(super) fn is_archive(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson")
-}
 
 /// Reads an archive into a journal in memory.
 pub(super) async fn read(path: &Path) -> Result<SqliteJournal, JournalError> {

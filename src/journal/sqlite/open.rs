@@ -33,7 +33,7 @@ impl SqliteJournal {
             return Self::in_memory().await;
         }
         let site = Site::new(url_or_path)?;
-        if archive::is_archive(&site.path) {
+        if crate::journal::archive::is_archive(&site.path) {
             return archived(site).await;
         }
         site.check_file_system()?;

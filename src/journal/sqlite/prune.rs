@@ -1,55 +1,25 @@
-//! Retention: bodies of whole, ended, delivered sessions go; headers stay until a prefix of them folds into the checkpoint.
+//! Pruning, in turns beside whoever records meanwhile. What may go is said in `retention`.
 //!
 //! Invariants:
 //! - What is removed was archived and synced before, when an archive is asked for.
 //! - A session goes whole and in one transaction: its bodies, its rows in the projection and in the text index; what it
 //!   adds to the sums moves to their base, so the sums themselves do not change and a rebuild gives them again.
-//! - Old means that we have not heard of it since: our own clock decides, not the writers'.
 //! - An observation in the journal's own stream is committed with the first session that goes. It carries on what the
-//!   ones before it said, and the last one is never folded: that sessions were pruned is known for ever.
-//! - The last event is never folded: it holds the position and link that the next one is bound to.
-//! - Only events of pruned sessions fold, and old observations about sessions that are no longer listed. They must be
-//!   delivered too.
+//!   ones before it said: that sessions were pruned is known for ever.
 
-use std::collections::{HashMap, HashSet};
-
-use super::{
-    SqliteJournal, archive,
-    pace::Turn,
-    prunings::{self, Prunings},
-    record::count,
-    rows::{self, hash},
-    script::Script,
-    transaction::Transaction,
+use super::{SqliteJournal, pace::Turn, record::count, rows, script::Script, transaction::Transaction};
+use crate::journal::{
+    Journal, JournalError, Prune, Pruned, archive, prunings,
+    retention::{self, Candidate, FOLD, Fold},
 };
-use crate::{
-    event::{Draft, EventKind, Hash},
-    journal::{
-        Journal, JournalError, Prune, Pruned,
-        cells::{Cells, number},
-    },
-};
-use serde_json::{Value, json};
-
-/// Headers folded in one statement.
-const FOLD: i64 = 100;
-
-/// A session that may go.
-#[derive(Clone)]
-pub(super) struct Candidate {
-    pub stream: i64,
-    pub name: String,
-    /// It goes only as it was archived.
-    head_position: i64,
-}
 
 pub(super) async fn prune(journal: &SqliteJournal, plan: &Prune) -> Result<Pruned, JournalError> {
     let writer = journal.writer()?;
     let before_us = plan.before.as_microsecond();
-    let candidates = candidates(journal, before_us).await?;
+    let candidates = retention::candidates(&mut &*journal, before_us).await?;
     let mut pruned = Pruned { sessions: 0, events: 0, bytes: 0, folded: 0 };
     if let Some(path) = plan.archive.as_deref().filter(|_| !candidates.is_empty()) {
-        archive::write(journal, path, &candidates).await?;
+        archive::write(&mut &*journal, path, &candidates).await?;
     }
     let mut rest = candidates.iter().peekable();
     let at = jiff::Timestamp::now();
@@ -64,8 +34,8 @@ pub(super) async fn prune(journal: &SqliteJournal, plan: &Prune) -> Result<Prune
                 transaction.prune_session(candidate, at, &mut done).await?;
             }
             if is_first && done.sessions > 0 {
-                let before = prunings::of(transaction.connection, journal.id()).await?;
-                let draft = observation(plan, at, candidates.len(), &before);
+                let before = prunings::of(&mut transaction.on(), journal.id()).await?;
+                let draft = retention::observation(plan, at, candidates.len(), &before);
                 transaction.record(&journal.own_stream(), std::slice::from_ref(&draft)).await?;
             }
             transaction.commit().await?;
@@ -83,7 +53,7 @@ pub(super) async fn prune(journal: &SqliteJournal, plan: &Prune) -> Result<Prune
         let turn = Turn::begin();
         let outcome = async {
             let mut transaction = held.begin().await?;
-            let last = prunings::last(transaction.connection, journal.id()).await?;
+            let last = prunings::last(&mut transaction.on(), journal.id()).await?;
             let mut folded = 0;
             let mut more = true;
             while more && !turn.is_over() {
@@ -100,66 +70,6 @@ pub(super) async fn prune(journal: &SqliteJournal, plan: &Prune) -> Result<Prune
         pruned.folded += count(folded);
         if !more {
             return Ok(pruned);
-        }
-    }
-}
-
-/// What pruning would remove now.
-pub(super) async fn prunable(journal: &SqliteJournal, before: jiff::Timestamp) -> Result<Pruned, JournalError> {
-    let candidates = candidates(journal, before.as_microsecond()).await?;
-    let mut all = Pruned { sessions: candidates.len() as u64, events: 0, bytes: 0, folded: 0 };
-    for some in candidates.chunks(500) {
-        let streams: Vec<String> = some.iter().map(|candidate| candidate.stream.to_string()).collect();
-        let mut script = Script::default();
-        script.add(&format!(
-            "SELECT count(text), coalesce(sum(octet_length(text)), 0) FROM events WHERE stream IN ({})",
-            streams.join(",")
-        ));
-        let rows = journal.rows(script).await?;
-        all.events += count(number(rows.first(), 0)?);
-        all.bytes += count(number(rows.first(), 1)?);
-    }
-    Ok(all)
-}
-
-/// What the journal says of it. Made here, not by `redact`: its words are ours, and `by` is a name.
-fn observation(plan: &Prune, at: jiff::Timestamp, sessions: usize, before: &Prunings) -> Draft {
-    let mut detail = before.carried(sessions as u64);
-    detail.insert("sessions".to_owned(), json!(sessions));
-    detail.insert("before".to_owned(), Value::String(plan.before.to_string()));
-    detail.insert("archived".to_owned(), json!(plan.archive.is_some()));
-    let body = json!({
-        "what": "pruned",
-        "by": plan.by.chars().take(100).collect::<String>(),
-        "why": plan.why.chars().take(500).collect::<String>(),
-        "detail": detail,
-    });
-    let Value::Object(body) = body else { unreachable!("it is an object") };
-    Draft::new(EventKind::Observation, at, body)
-}
-
-/// Ended sessions that were not heard of since, and whose events every sink has that takes them.
-async fn candidates(journal: &SqliteJournal, before_us: i64) -> Result<Vec<Candidate>, JournalError> {
-    let mut candidates: Vec<Candidate> = Vec::new();
-    loop {
-        let last = candidates.last().map_or(0, |candidate| candidate.stream);
-        let mut script = Script::default();
-        script
-            .add(
-                "SELECT s.id, s.name, s.head_position FROM streams s JOIN sessions p ON p.stream = s.id \
-                 WHERE s.id > ? AND p.status <> 'open' AND s.heard_us < ? AND NOT EXISTS (SELECT 1 FROM cursors k \
-                 WHERE k.component IN (s.component, '*', '') AND k.position < s.head_position) \
-                 AND NOT EXISTS (SELECT 1 FROM buried b JOIN events e ON e.position = b.position \
-                 WHERE e.stream = s.id) ORDER BY s.id LIMIT 2000",
-            )
-            .bind(last)
-            .bind(before_us);
-        let rows = journal.rows(script).await?;
-        for row in &rows {
-            candidates.push(Candidate { stream: row.cell(0)?, name: row.cell(1)?, head_position: row.cell(2)? });
-        }
-        if rows.is_empty() {
-            return Ok(candidates);
         }
     }
 }
@@ -207,32 +117,8 @@ impl Transaction<'_> {
 
     /// Folds the beginning of what is left into the checkpoint. Answers how many headers went.
     async fn fold(&mut self, before_us: i64, last_pruning: i64) -> Result<i64, JournalError> {
-        let mut script = Script::default();
-        script
-            .add(
-                "SELECT e.position, e.link, e.stream, e.seq, e.hash, s.pruned OR (s.name >= 'jrnl_' AND \
-                 s.name < 'jrnl`' AND e.recorded_us < ? AND NOT EXISTS (SELECT 1 FROM observations o \
-                 JOIN sessions p ON p.session_id = o.about WHERE o.position = e.position)) \
-                 FROM events e JOIN streams s ON s.id = e.stream \
-                 WHERE e.position < (SELECT max(position) FROM events) AND e.position < ? \
-                 AND NOT EXISTS (SELECT 1 FROM cursors k WHERE k.position < e.position) \
-                 ORDER BY e.position LIMIT ?",
-            )
-            .bind(before_us)
-            .bind(last_pruning)
-            .bind(FOLD);
-        let answers = self.read(script).await?;
-        let (mut last, mut folded) = (None, 0);
-        let mut bases: HashMap<i64, (i64, Hash)> = HashMap::new();
-        for row in answers.iter().flatten() {
-            if !row.cell::<bool>(5)? {
-                break;
-            }
-            last = Some((row.cell::<i64>(0)?, hash(row, 1)?));
-            bases.insert(row.cell(2)?, (row.cell::<i64>(3)? + 1, hash(row, 4)?));
-            folded += 1;
-        }
-        let Some((position, link)) = last else { return Ok(0) };
+        let Some(fold) = retention::foldable(&mut self.on(), before_us, last_pruning).await? else { return Ok(0) };
+        let Fold { position, link, bases, folded } = fold;
         let mut script = Script::default();
         script.add("DELETE FROM events WHERE position <= ?").bind(position);
         script.add("DELETE FROM observations WHERE position <= ?").bind(position);
@@ -256,9 +142,4 @@ pub(super) fn forget_text(script: &mut Script, condition: &str, value: i64) {
              AND c.position <= (SELECT text_position FROM journal)"
         ))
         .bind(value);
-}
-
-/// The names of some candidates, to look observations up by.
-pub(super) fn names(candidates: &[Candidate]) -> HashSet<&str> {
-    candidates.iter().map(|candidate| candidate.name.as_str()).collect()
 }

@@ -9,11 +9,12 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     SqliteJournal,
-    differences::{self, Observations, heard},
+    differences::{self, Stretch},
     pace::Turn,
     pages::{StreamPage, StreamRow},
     rows,
     script::Script,
+    source::On,
     transaction::Transaction,
 };
 use crate::journal::{
@@ -21,13 +22,13 @@ use crate::journal::{
     cells::{Cells, number},
     projection::Totals,
     replay::{Drawn, Said, draw},
+    rollups,
 };
 
 /// Streams in a turn, at most.
 const STREAMS: i64 = 16;
 /// Rows of other tables in a turn.
-const ROWS: i64 = 500;
-const DAY_US: i64 = 86_400_000_000;
+const ROWS: u32 = 500;
 
 pub(super) async fn rebuild(journal: &SqliteJournal) -> Result<Rebuilt, JournalError> {
     let mut differences = Vec::new();
@@ -89,9 +90,14 @@ async fn streams(
 }
 
 impl Transaction<'_> {
+    /// Itself, as what statements are run on.
+    pub(super) fn on(&mut self) -> On<'_> {
+        On { connection: self.connection, path: self.path, only_read: false }
+    }
+
     /// Reads some streams, as they are in this transaction.
     pub(super) async fn page(&mut self, from: i64, to: i64) -> Result<StreamPage, JournalError> {
-        StreamPage::read(self.connection, self.path, from, to).await
+        StreamPage::read(&mut self.on(), from, to).await
     }
 
     /// Draws one session again after a body of it went or came, and lets the sums follow.
@@ -159,32 +165,8 @@ async fn observations(journal: &SqliteJournal, differences: &mut Vec<Difference>
         let turn = Turn::begin();
         let outcome = async {
             let mut transaction = held.begin().await?;
-            let mut script = Script::default();
-            script
-                .add(
-                    "SELECT e.position, e.text, e.residue, e.time_us FROM streams s \
-                     CROSS JOIN events e ON e.stream = s.id WHERE s.name >= 'jrnl_' AND s.name < 'jrnl`' \
-                     AND e.type = 'observation' AND e.position > ? ORDER BY e.position LIMIT ?",
-                )
-                .bind(last)
-                .bind(ROWS);
-            let answers = transaction.read(script).await?;
-            let mut script = Script::default();
-            let found: Vec<_> = answers.iter().flatten().collect();
-            let upto = match found.last() {
-                Some(row) if found.len() >= usize::try_from(ROWS).unwrap_or(0) => row.cell(0)?,
-                _ => i64::MAX,
-            };
-            script.add("SELECT position, about, what, time_us FROM observations WHERE position > ? AND position <= ?");
-            script.bind(last).bind(upto);
-            let stored = differences::observations(&transaction.read(script).await?)?;
-            let mut given = Observations::new();
-            for row in found {
-                let (position, time_us): (i64, i64) = (row.cell(0)?, row.cell(3)?);
-                let heard = heard(row.cell(1)?, row.cell(2)?);
-                given.extend(heard.map(|(about, what)| (position, (about, what, time_us))));
-            }
-            let differs = differences::of_observations(&given, &stored);
+            let Stretch { upto, given, differences: differs } =
+                differences::stretch(&mut transaction.on(), last, ROWS).await?;
             if !differs.is_empty() {
                 let mut script = Script::default();
                 script.add("DELETE FROM observations WHERE position > ? AND position <= ?").bind(last).bind(upto);
@@ -210,35 +192,15 @@ async fn observations(journal: &SqliteJournal, differences: &mut Vec<Difference>
 
 /// Removes rows that belong to no event.
 async fn leftovers(journal: &SqliteJournal, differences: &mut Vec<Difference>) -> Result<(), JournalError> {
-    let found = {
-        let mut reader = journal.reader().await?;
-        differences::of_nobody(reader.connection()).await?
-    };
-    for rows in found.chunks(usize::try_from(ROWS).unwrap_or(1)) {
+    let found = differences::of_nobody(&mut &*journal).await?;
+    for rows in found.chunks(ROWS as usize) {
         let mut held = journal.writer()?.hold().await?;
         let turn = Turn::begin();
         let outcome = async {
             let mut transaction = held.begin().await?;
-            let mut script = Script::default();
             for row in rows {
-                match (&row.stream, row.position.and_then(|position| i64::try_from(position).ok())) {
-                    // Rows are of nobody only while nobody has come for them: that is asked again here.
-                    (Some(name), _) => script
-                        .add(
-                            "DELETE FROM sessions WHERE session_id = ? \
-                             AND stream NOT IN (SELECT id FROM streams WHERE pruned = 0 AND name >= 'sess_' AND name < 'sess`')",
-                        )
-                        .bind(name.as_str()),
-                    (None, position) => script
-                        .add(
-                            "DELETE FROM commands WHERE position = ? AND NOT EXISTS (SELECT 1 FROM events e \
-                             JOIN streams s ON s.id = e.stream WHERE e.position = commands.position \
-                             AND e.type = 'command_start' AND s.pruned = 0)",
-                        )
-                        .bind(position),
-                };
+                transaction.read(differences::removal(row).into()).await?;
             }
-            transaction.read(script).await?;
             transaction.commit().await
         };
         let outcome = outcome.await;
@@ -272,16 +234,7 @@ async fn text(journal: &SqliteJournal, differences: &mut Vec<Difference>) -> Res
 
 /// Puts the sums right, one day and component at a time.
 async fn sums(journal: &SqliteJournal, differences: &mut Vec<Difference>) -> Result<(), JournalError> {
-    // Division that rounds down, also before 1970.
-    let day = format!("(order_us - ((order_us % {DAY_US}) + {DAY_US}) % {DAY_US}) / {DAY_US}");
-    let mut script = Script::default();
-    script.add(&format!(
-        "SELECT {day}, component FROM sessions UNION SELECT day, component FROM rollups \
-         UNION SELECT day, component FROM rollups_base"
-    ));
-    let rows = journal.rows(script).await?;
-    let day = |row: &SqliteRow| Ok((row.cell(0)?, row.cell(1)?));
-    let days = rows.iter().map(day).collect::<Result<Vec<(i64, String)>, JournalError>>()?;
+    let days = rollups::days(&mut &*journal).await?;
     let mut days = days.into_iter().peekable();
     while days.peek().is_some() {
         let mut held = journal.writer()?.hold().await?;
@@ -307,35 +260,7 @@ async fn sums(journal: &SqliteJournal, differences: &mut Vec<Difference>) -> Res
 impl Transaction<'_> {
     /// Puts the sums of a day right. Answers whether they differed.
     async fn sum(&mut self, day: i64, component: &str) -> Result<bool, JournalError> {
-        let mut script = Script::default();
-        script.add(
-            "SELECT count(*), sum(p.status <> 'open'), sum(p.inferred), sum(iif(p.status <> 'open', coalesce(p.duration_us, 0), 0)), \
-             sum(iif(p.status <> 'open', s.commands, 0)), sum(iif(p.status <> 'open', s.outcomes, 0)), \
-             sum(iif(p.status <> 'open', s.failed, 0)), sum(iif(p.status <> 'open', s.writes, 0)), \
-             sum(iif(p.status <> 'open', s.destroys, 0)) \
-             FROM sessions p INDEXED BY sessions_by_component JOIN streams s ON s.id = p.stream \
-             WHERE p.component = ? AND p.order_us >= ? AND p.order_us < ?",
-        );
-        script.bind(component).bind(day.saturating_mul(DAY_US)).bind((day + 1).saturating_mul(DAY_US));
-        for table in ["rollups_base", "rollups"] {
-            script.add(&format!(
-                "SELECT sessions, ended, inferred, duration_us, commands, outcomes, failed, writes, destroys \
-                 FROM {table} WHERE day = ? AND component = ?"
-            ));
-            script.bind(day).bind(component);
-        }
-        let answers = self.read(script).await?;
-        let mut totals = [Totals::default(); 3];
-        for (totals, rows) in totals.iter_mut().zip(&answers) {
-            let Some(row) = rows.first() else { continue };
-            let mut columns = [0; 9];
-            for (at, column) in columns.iter_mut().enumerate() {
-                *column = row.cell::<Option<i64>>(at)?.unwrap_or(0);
-            }
-            *totals = Totals::from_columns(columns);
-        }
-        let [sessions, base, kept] = totals;
-        let difference = sessions.zip(base, |a, b| a + b).zip(kept, |a, b| a - b);
+        let difference = rollups::lacking(&mut self.on(), day, component).await?;
         if difference == Totals::default() {
             return Ok(false);
         }

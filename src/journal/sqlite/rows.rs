@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::script::{Script, Shape};
 pub(super) use crate::journal::{
-    cells::{hash, optional_hash, uuid},
+    cells::hash,
     loaded::{Differences, EventRow, Loaded, add_difference, known, loaded},
 };
 use crate::{

@@ -9,7 +9,7 @@ use utoipa::{OpenApi, openapi::OpenApi as Description};
 
 use super::Problem;
 use crate::{
-    analytics::Answer as Statistics,
+    analytics::{Answer as Statistics, Query},
     delivery::wire::{Answer, Batch, Beaten, Beats},
     journal::SessionRecord,
     tracker::{End, Health},
@@ -62,6 +62,11 @@ pub(super) fn describe(description: &Description) -> Value {
             if !is_open {
                 operation["security"] = json!([{ "token": [] }]);
             }
+            if let Some(body) = operation.get_mut("requestBody") {
+                body["required"] = json!(true);
+            }
+            let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+            parameters.into_iter().flatten().for_each(describe_parameter);
             let Some(responses) = operation["responses"].as_object_mut() else { continue };
             for response in responses.values_mut().filter(|response| response["content"].is_null()) {
                 let words = response["description"].as_str().unwrap_or_default().to_owned();
@@ -76,6 +81,26 @@ pub(super) fn describe(description: &Description) -> Value {
         }
     }
     document
+}
+
+/// What a parameter may be, where its type alone does not say it. An absent one is absent, never null.
+fn describe_parameter(parameter: &mut Value) {
+    let (name, schema) = (parameter["name"].as_str().unwrap_or_default().to_owned(), &mut parameter["schema"]);
+    if let Some(types) = schema["type"].as_array() {
+        schema["type"] = types.iter().find(|word| *word != "null").cloned().unwrap_or_default();
+    }
+    if schema["type"] != "string" {
+        return;
+    }
+    match name.as_str() {
+        "status" => schema["enum"] = json!(["active", "stale", "ended", "crashed", "lost"]),
+        "query" => schema["enum"] = json!(Query::ALL.map(Query::as_str)),
+        "period" => schema["enum"] = json!(["daily", "weekly"]),
+        "after" | "before" => schema["format"] = json!("date-time"),
+        "longer_than" | "shorter_than" => schema["pattern"] = json!("^([0-9]{1,6}|[0-9]{1,3}[dhms])$"),
+        "cursor" => schema["pattern"] = json!("^[0-9]{1,16}-sess_[0-7][0-9a-hjkmnp-tv-z]{25}$"),
+        _ => {}
+    }
 }
 
 fn shapes() -> Value {

@@ -25,10 +25,10 @@ pub struct Problem {
     /// This problem in a sentence.
     detail: String,
     /// The field or parameter that is wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     /// The sessions that may be meant.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<SessionId>,
     #[serde(skip)]
     retry_after: Option<Duration>,

@@ -144,8 +144,8 @@ fn wrong_values_name_the_option_and_the_rule() {
         let stderr = home.tracker(&["list", args[0], args[1]]).run().fails(2);
         assert!(stderr.contains(said), "{stderr}");
     }
-    let stderr = home.tracker(&["list", "--database", "postgres://somewhere"]).run().fails(2);
-    assert!(stderr.contains("keeps its journal in SQLite"), "{stderr}");
+    let stderr = home.tracker(&["list", "--database", "postgres:somewhere"]).run().fails(2);
+    assert!(stderr.contains("postgres://USER@HOST/DATABASE is wanted"), "{stderr}");
     home.tracker(&["list", "--colour"]).run().fails(2);
     home.tracker(&[]).run().fails(2);
 }

@@ -75,7 +75,7 @@ async fn run(steps: Vec<Step>) {
             }
             Step::Restores(to) => sink.restore(to.index(sink.taken().len() + 1)),
             Step::Retries => {
-                drop(retry_buried(&source.plan(), Box::new(sink.clone())).await.expect("the journal works"))
+                drop(retry_buried(&source.plan(), Box::new(sink.clone())).await.expect("the journal works"));
             }
             Step::Appends(..) => {}
         }

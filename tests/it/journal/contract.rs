@@ -8,6 +8,8 @@ use admin_shell::{
     },
 };
 
+#[cfg(feature = "postgres")]
+use super::fixture::{Kind, Store};
 use super::fixture::{Place, Writing, at, call_start, command_end, command_start, end, observation, start};
 
 /// Runs a test of the contract on every kind of journal.
@@ -30,6 +32,14 @@ macro_rules! contract {
             async fn sqlite_memory() {
                 let journal = SqliteJournal::in_memory().await.expect("a journal in memory");
                 run(&journal).await;
+            }
+
+            #[cfg(feature = "postgres")]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                let journal = Store::new(Kind::Postgres).await.open().await;
+                run(&*journal).await;
+                journal.close().await;
             }
         }
     )+};

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use admin_shell::{
     event::{EndReason, Status},
-    journal::{CommandFilter, Filter, Journal, Page, SessionRecord, SessionStatus, SqliteJournal},
+    journal::{CommandFilter, Filter, Journal, Page, SessionRecord, SessionStatus},
 };
-use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 
-use super::fixture::{Place, Writing, at, command_end, command_start, end, observation, start};
+use super::fixture::{Store, Writing, at, command_end, command_start, end, observation, on_every_store, start};
 
 async fn all(journal: &dyn Journal, filter: &Filter, limit: u32) -> Vec<SessionRecord> {
     let mut page = Page { limit, after: None };
@@ -24,7 +23,7 @@ async fn all(journal: &dyn Journal, filter: &Filter, limit: u32) -> Vec<SessionR
 }
 
 /// Sessions of every kind: two components, three users, ended in every way or open, of all durations.
-async fn fill(journal: &SqliteJournal) {
+async fn fill(journal: &dyn Journal) {
     let own = journal.own_stream();
     for number in 0..60_i64 {
         let session = Writing::new(if number % 3 == 0 { "manager" } else { "orchestrator" });
@@ -114,72 +113,68 @@ fn filters() -> Vec<Case> {
     ]
 }
 
-#[tokio::test]
-async fn every_filter_means_what_it_says() {
-    let place = Place::new();
-    let journal = place.open().await;
-    fill(&journal).await;
-    let open = journal.open_sessions().await.expect("open");
-    assert_eq!(open.len(), 15);
-    // Three that were heard of, one of them just now, one a lease ago, one long ago.
-    let now = jiff::Timestamp::now().as_microsecond();
-    let mut connection = SqliteConnection::connect(&format!("sqlite:{}", place.path())).await.expect("opens");
-    for (record, ago) in open.iter().zip([0, 90_000_000, 900_000_000]) {
-        let sql = format!(
-            "INSERT INTO presence (session_id, component, heard_us, lease_us) VALUES ('{}', 'x', {}, 60000000)",
-            record.session_id,
-            now - ago
-        );
-        connection.execute(AssertSqlSafe(sql)).await.expect("runs");
-    }
-    connection.close().await.expect("closes");
-    let everything = all(&journal, &Filter::default(), 1_000).await;
-    assert_eq!(everything.len(), 60);
-    for (name, filter, is_meant) in filters() {
-        let meant: Vec<_> = match name {
-            "text" => everything
-                .iter()
-                .filter(|r| {
-                    // Numbers 1 and 10 to 19, by their start.
-                    let number = (r.start_time.expect("a start").as_second() - 1_700_000_000) / 1_000;
-                    number == 1 || (10..20).contains(&number)
-                })
-                .map(|r| r.session_id.clone())
-                .collect(),
-            _ => everything.iter().filter(|r| is_meant(r)).map(|r| r.session_id.clone()).collect(),
-        };
-        for limit in [1_000, 7] {
-            let got: Vec<_> = all(&journal, &filter, limit).await.into_iter().map(|r| r.session_id).collect();
-            assert_eq!(got, meant, "filter {name}, pages of {limit}");
+on_every_store! {
+    async fn every_filter_means_what_it_says(store: &Store) {
+        let journal = store.open().await;
+        fill(&*journal).await;
+        let open = journal.open_sessions().await.expect("open");
+        assert_eq!(open.len(), 15);
+        // Three that were heard of, one of them just now, one a lease ago, one long ago.
+        let now = jiff::Timestamp::now().as_microsecond();
+        for (record, ago) in open.iter().zip([0, 90_000_000, 900_000_000]) {
+            let sql = format!(
+                "INSERT INTO presence (session_id, component, heard_us, lease_us) VALUES ('{}', 'x', {}, 60000000)",
+                record.session_id,
+                now - ago
+            );
+            store.run(&sql).await;
         }
-        if !["nobody", "no text"].contains(&name) {
-            assert!(!meant.is_empty(), "filter {name} has nothing to find");
+        let everything = all(&*journal, &Filter::default(), 1_000).await;
+        assert_eq!(everything.len(), 60);
+        for (name, filter, is_meant) in filters() {
+            let meant: Vec<_> = match name {
+                "text" => everything
+                    .iter()
+                    .filter(|r| {
+                        // Numbers 1 and 10 to 19, by their start.
+                        let number = (r.start_time.expect("a start").as_second() - 1_700_000_000) / 1_000;
+                        number == 1 || (10..20).contains(&number)
+                    })
+                    .map(|r| r.session_id.clone())
+                    .collect(),
+                _ => everything.iter().filter(|r| is_meant(r)).map(|r| r.session_id.clone()).collect(),
+            };
+            for limit in [1_000, 7] {
+                let got: Vec<_> = all(&*journal, &filter, limit).await.into_iter().map(|r| r.session_id).collect();
+                assert_eq!(got, meant, "filter {name}, pages of {limit}");
+            }
+            if !["nobody", "no text"].contains(&name) {
+                assert!(!meant.is_empty(), "filter {name} has nothing to find");
+            }
         }
     }
-}
 
-#[tokio::test]
-async fn commands_are_listed_newest_first() {
-    let place = Place::new();
-    let journal = place.open().await;
-    fill(&journal).await;
-    let commands = journal.commands(&CommandFilter::default()).await.expect("commands");
-    assert_eq!(commands.len(), 60);
-    assert!(commands.windows(2).all(|pair| pair[0].start_time > pair[1].start_time));
-    let failed = CommandFilter { failed: true, ..CommandFilter::default() };
-    let failed = journal.commands(&failed).await.expect("commands");
-    assert_eq!(failed.len(), 9);
-    assert!(failed.iter().all(|command| command.status == "error" && command.error.is_some()));
-    let one = CommandFilter { session: Some(commands[3].session_id.clone()), ..CommandFilter::default() };
-    assert_eq!(journal.commands(&one).await.expect("commands"), [commands[3].clone()]);
-    let manager = CommandFilter {
-        component: Some("manager".into()),
-        after: Some(at(30_000)),
-        failed: false,
-        limit: 3,
-        session: None,
-    };
-    let manager = journal.commands(&manager).await.expect("commands");
-    assert_eq!(manager.len(), 3);
-    assert!(manager.iter().all(|command| command.component_name == "manager"));
+    async fn commands_are_listed_newest_first(store: &Store) {
+        let journal = store.open().await;
+        fill(&*journal).await;
+        let commands = journal.commands(&CommandFilter::default()).await.expect("commands");
+        assert_eq!(commands.len(), 60);
+        assert!(commands.windows(2).all(|pair| pair[0].start_time > pair[1].start_time));
+        let failed = CommandFilter { failed: true, ..CommandFilter::default() };
+        let failed = journal.commands(&failed).await.expect("commands");
+        assert_eq!(failed.len(), 9);
+        assert!(failed.iter().all(|command| command.status == "error" && command.error.is_some()));
+        let one = CommandFilter { session: Some(commands[3].session_id.clone()), ..CommandFilter::default() };
+        assert_eq!(journal.commands(&one).await.expect("commands"), [commands[3].clone()]);
+        let manager = CommandFilter {
+            component: Some("manager".into()),
+            after: Some(at(30_000)),
+            failed: false,
+            limit: 3,
+            session: None,
+        };
+        let manager = journal.commands(&manager).await.expect("commands");
+        assert_eq!(manager.len(), 3);
+        assert!(manager.iter().all(|command| command.component_name == "manager"));
+    }
 }

@@ -8,9 +8,12 @@ use admin_shell::{
     journal::{Journal, JournalError, SqliteJournal, Stream},
     redact::Redactor,
 };
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Map;
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
 /// A time, in seconds after one that is nobody's birthday.
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -171,3 +174,96 @@ impl Place {
         SqliteJournal::open(&self.path()).await.expect("the journal opens")
     }
 }
+
+/// What keeps a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
+}
+
+/// A place for a journal of any kind.
+pub(crate) struct Store {
+    pub(crate) kind: Kind,
+    pub(crate) place: Place,
+    /// The database, where it is not a file.
+    #[cfg(feature = "postgres")]
+    database: String,
+}
+
+impl Store {
+    pub(crate) async fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            place: Place::new(),
+            #[cfg(feature = "postgres")]
+            database: match kind {
+                Kind::Sqlite => String::new(),
+                Kind::Postgres => crate::postgres::Server::shared().database().await,
+            },
+        }
+    }
+
+    /// The journal, opened once more.
+    pub(crate) async fn open(&self) -> Arc<dyn Journal> {
+        match self.kind {
+            Kind::Sqlite => Arc::new(self.place.open().await),
+            #[cfg(feature = "postgres")]
+            Kind::Postgres => {
+                let url = crate::postgres::Server::shared().url(&self.database);
+                Arc::new(admin_shell::journal::PostgresJournal::open(&url).await.expect("the journal opens"))
+            }
+        }
+    }
+
+    /// Runs SQL behind the journal's back.
+    pub(crate) async fn run(&self, sql: &str) {
+        self.numbers(sql).await;
+    }
+
+    /// The numbers that a query gives, row by row.
+    pub(crate) async fn numbers(&self, sql: &str) -> Vec<Vec<i64>> {
+        let query = || sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match self.kind {
+            Kind::Sqlite => {
+                let url = format!("sqlite:{}", self.place.path());
+                let mut connection = SqliteConnection::connect(&url).await.expect("opens");
+                let rows = query().fetch_all(&mut connection).await.expect("runs");
+                connection.close().await.expect("closes");
+                rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
+            }
+            #[cfg(feature = "postgres")]
+            Kind::Postgres => {
+                let mut connection = crate::postgres::Server::shared().connect(&self.database).await;
+                let rows = query().fetch_all(&mut connection).await.expect("runs");
+                connection.close().await.expect("closes");
+                rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
+            }
+        }
+    }
+}
+
+/// Runs a test on every kind of journal that is kept.
+macro_rules! on_every_store {
+    ($($(#[$attribute:meta])* async fn $name:ident($store:ident: &Store) $body:block)+) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            async fn run($store: &Store) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn sqlite() {
+                run(&Store::new($crate::journal::fixture::Kind::Sqlite).await).await;
+            }
+
+            #[cfg(feature = "postgres")]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn postgres() {
+                run(&Store::new($crate::journal::fixture::Kind::Postgres).await).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_every_store;

@@ -1,7 +1,7 @@
 //! The journal against a model of it: whatever is done in whatever order, lists say what the model says, `verify` finds
 //! nothing, and a rebuild changes nothing.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use admin_shell::{
     event::{Draft, EndReason, Event, Status},
@@ -10,7 +10,7 @@ use admin_shell::{
 use jiff::Timestamp;
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
 
-use super::fixture::{Place, Writing, at, command_end, command_start, end, observation, scrubbed, start};
+use super::fixture::{Kind, Store, Writing, at, command_end, command_start, end, observation, scrubbed, start};
 
 /// Something that happens to the journal. Numbers choose among what is there.
 #[derive(Clone, Debug)]
@@ -109,8 +109,8 @@ impl Expected {
 }
 
 struct World {
-    place: Place,
-    journal: SqliteJournal,
+    store: Store,
+    journal: Arc<dyn Journal>,
     own: Vec<Writing>,
     foreign: Vec<(Writing, Vec<Event>, Vec<Event>)>,
     delivered: [usize; FOREIGN],
@@ -122,9 +122,9 @@ struct World {
 }
 
 impl World {
-    async fn new() -> Self {
-        let place = Place::new();
-        let journal = place.open().await;
+    async fn new(kind: Kind) -> Self {
+        let store = Store::new(kind).await;
+        let journal = store.open().await;
         let (truth, lie) = (memory().await, memory().await);
         let mut foreign = Vec::new();
         for _ in 0..FOREIGN {
@@ -134,7 +134,7 @@ impl World {
             foreign.push((session, told, otherwise));
         }
         Self {
-            place,
+            store,
             journal,
             own: Vec::new(),
             foreign,
@@ -158,7 +158,7 @@ impl World {
     }
 
     async fn record(&mut self, session: &Writing, drafts: Vec<Draft>) {
-        let events = session.record(&self.journal, &drafts).await.expect("recorded");
+        let events = session.record(&*self.journal, &drafts).await.expect("recorded");
         self.position += drafts.len() as u64;
         self.last = Some((session.clone(), drafts, events));
     }
@@ -204,22 +204,22 @@ impl World {
             }
             Step::Again { reopened } => {
                 if reopened {
-                    self.journal = self.place.open().await;
+                    self.journal = self.store.open().await;
                 }
                 let Some((session, drafts, events)) = self.last.clone() else { return };
                 if self.gone.contains(&session.id.to_string()) {
                     return;
                 }
-                let again = session.record(&self.journal, &drafts).await.expect("recorded again");
+                let again = session.record(&*self.journal, &drafts).await.expect("recorded again");
                 assert_eq!(again, events);
             }
             Step::Deliver { foreign, upto } => self.deliver(foreign, upto.min(FOREIGN_EVENTS)).await,
             Step::Contradict { foreign } => self.contradict(foreign).await,
             Step::Close => {
                 self.journal.close().await;
-                self.journal = self.place.open().await;
+                self.journal = self.store.open().await;
             }
-            Step::Crash => self.journal = self.place.open().await,
+            Step::Crash => self.journal = self.store.open().await,
             Step::Prune => {
                 let before = Timestamp::now() + jiff::Span::new().hours(1);
                 let plan = Prune { before, archive: None, by: "the model".into(), why: "so it goes".into() };
@@ -324,22 +324,41 @@ async fn memory() -> SqliteJournal {
     SqliteJournal::in_memory().await.expect("a journal in memory")
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 48,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/it/journal/model.regressions"))),
+/// Few cases where each one makes a database.
+fn config(cases: u32, regressions: &'static str) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
         ..ProptestConfig::default()
-    })]
+    }
+}
+
+fn play(kind: Kind, steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut world = World::new(kind).await;
+        for step in steps {
+            world.take(step).await;
+        }
+        world.check().await;
+    });
+}
+
+proptest! {
+    #![proptest_config(config(48, "tests/it/journal/model.regressions"))]
 
     #[test]
     fn the_journal_does_what_the_model_does(steps in proptest::collection::vec(step(), 1..40)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let mut world = World::new().await;
-            for step in steps {
-                world.take(step).await;
-            }
-            world.check().await;
-        });
+        play(Kind::Sqlite, steps);
+    }
+}
+
+#[cfg(feature = "postgres")]
+proptest! {
+    #![proptest_config(config(8, "tests/it/journal/model.postgres.regressions"))]
+
+    #[test]
+    fn the_journal_in_postgres_does_what_the_model_does(steps in proptest::collection::vec(step(), 1..40)) {
+        play(Kind::Postgres, steps);
     }
 }

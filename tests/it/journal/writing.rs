@@ -1,109 +1,103 @@
 //! Many who write at once, callers that go away, drafts that can not be sealed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use admin_shell::{
     event::Status,
-    journal::{Found, Journal, JournalError},
+    journal::{Found, JournalError},
 };
 
-use super::fixture::{Place, Writing, at, command_end, command_start, observation, start};
+use super::fixture::{Store, Writing, at, command_end, command_start, observation, on_every_store, start};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn those_who_wait_share_a_commit_and_not_a_failure() {
-    let place = Place::new();
-    let journal = place.open().await;
-    let too_large = "x".repeat(300 * 1024);
-    let writers: Vec<_> = (0..16)
-        .map(|number| {
-            let (journal, too_large) = (journal.clone(), too_large.clone());
-            tokio::spawn(async move {
-                let session = Writing::new("orchestrator");
-                session.record(&journal, &[start(at(number), "ada", "host-a")]).await.expect("recorded");
-                for command in 1..=20 {
-                    if number == 3 {
-                        let refused = session.record(&journal, &[command_start(at(1), command, &too_large)]).await;
-                        assert!(matches!(refused, Err(JournalError::Invalid(_))), "{refused:?}");
+on_every_store! {
+    async fn those_who_wait_share_a_commit_and_not_a_failure(store: &Store) {
+        let journal = store.open().await;
+        let too_large = "x".repeat(300 * 1024);
+        let writers: Vec<_> = (0..16)
+            .map(|number| {
+                let (journal, too_large) = (Arc::clone(&journal), too_large.clone());
+                tokio::spawn(async move {
+                    let session = Writing::new("orchestrator");
+                    session.record(&*journal, &[start(at(number), "ada", "host-a")]).await.expect("recorded");
+                    for command in 1..=20 {
+                        if number == 3 {
+                            let refused = session.record(&*journal, &[command_start(at(1), command, &too_large)]).await;
+                            assert!(matches!(refused, Err(JournalError::Invalid(_))), "{refused:?}");
+                        }
+                        session.record(&*journal, &[command_start(at(1), command, "ps()")]).await.expect("recorded");
+                        session.record(&*journal, &[command_end(at(2), command, Status::Ok)]).await.expect("recorded");
                     }
-                    session.record(&journal, &[command_start(at(1), command, "ps()")]).await.expect("recorded");
-                    session.record(&journal, &[command_end(at(2), command, Status::Ok)]).await.expect("recorded");
-                }
+                })
             })
-        })
-        .collect();
-    for writer in writers {
-        writer.await.expect("nobody else fails");
-    }
-    let status = journal.status().await.expect("status");
-    assert_eq!((status.sessions, status.position), (16, 16 * 41));
-    let report = journal.verify(None).await.expect("verified");
-    assert!(report.faults.is_empty(), "{:?}", report.faults);
-}
-
-#[tokio::test]
-async fn a_draft_that_is_too_large_leaves_no_trace() {
-    let place = Place::new();
-    let journal = place.open().await;
-    let session = Writing::new("orchestrator");
-    let drafts = [start(at(0), "ada", "host-a"), command_start(at(1), 1, &"x".repeat(300 * 1024))];
-    let refused = session.record(&journal, &drafts).await;
-    assert!(matches!(refused, Err(JournalError::Invalid(_))), "{refused:?}");
-    assert!(matches!(journal.find(session.id.as_str()).await.expect("found"), Found::None));
-    assert_eq!(journal.status().await.expect("status").position, 0);
-    session.record(&journal, &drafts[..1]).await.expect("recorded");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_that_goes_away_leaves_nothing_half_done() {
-    let place = Place::new();
-    let journal = place.open().await;
-    let session = Writing::new("orchestrator");
-    session.record(&journal, &[start(at(0), "ada", "host-a")]).await.expect("recorded");
-    for command in 1..=50 {
-        let drafts = [command_start(at(1), command, "ps()"), command_end(at(2), command, Status::Ok)];
-        // Given up after a while that lies before, in or after the transaction.
-        let given_up = Duration::from_micros(command * 20);
-        let _ = tokio::time::timeout(given_up, session.record(&journal, &drafts)).await;
-        let events = session.record(&journal, &drafts).await.expect("recorded");
-        assert_eq!((events[0].seq(), events[1].seq()), (2 * command - 1, 2 * command));
-    }
-    for _ in 0..20 {
-        let _ = tokio::time::timeout(Duration::from_micros(300), journal.verify(None)).await;
-        let _ = tokio::time::timeout(Duration::from_micros(300), journal.rebuild()).await;
-    }
-    session.record(&journal, &[command_start(at(1), 51, "ps()")]).await.expect("recorded");
-    let report = journal.verify(None).await.expect("verified");
-    assert!(report.faults.is_empty(), "{:?}", report.faults);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn background_work_lets_others_write() {
-    let place = Place::new();
-    let journal = place.open().await;
-    for number in 0..100 {
-        Writing::new("manager").whole(&journal, number, 5).await;
-    }
-    let other = place.open().await;
-    let recording = tokio::spawn(async move {
-        let session = Writing::new("orchestrator");
-        let mut drafts = vec![start(at(0), "ada", "host-a")];
-        for command in 1..=40 {
-            drafts.push(command_start(at(1), command, "ps()"));
-            session.record(&other, &drafts).await.expect("recorded");
-            drafts = vec![command_end(at(2), command, Status::Ok)];
-            let own = other.own_stream();
-            other.record(&own, &[observation(at(3), Some(&session.id), "end_requested")]).await.expect("recorded");
+            .collect();
+        for writer in writers {
+            writer.await.expect("nobody else fails");
         }
-        other.close().await;
-    });
-    for _ in 0..3 {
-        let rebuilt = journal.rebuild().await.expect("rebuilt");
-        assert!(rebuilt.corrected.is_empty(), "{rebuilt:?}");
+        let status = journal.status().await.expect("status");
+        assert_eq!((status.sessions, status.position), (16, 16 * 41));
+        let report = journal.verify(None).await.expect("verified");
+        assert!(report.faults.is_empty(), "{:?}", report.faults);
     }
-    let before = jiff::Timestamp::now() + jiff::Span::new().hours(1);
-    let plan = admin_shell::journal::Prune { before, archive: None, by: "a test".into(), why: "a test's".into() };
-    assert_eq!(journal.prune(&plan).await.expect("pruned").sessions, 100);
-    recording.await.expect("nothing was refused");
-    let report = journal.verify(None).await.expect("verified");
-    assert!(report.faults.is_empty(), "{:?}", report.faults);
+
+    async fn a_draft_that_is_too_large_leaves_no_trace(store: &Store) {
+        let journal = store.open().await;
+        let session = Writing::new("orchestrator");
+        let drafts = [start(at(0), "ada", "host-a"), command_start(at(1), 1, &"x".repeat(300 * 1024))];
+        let refused = session.record(&*journal, &drafts).await;
+        assert!(matches!(refused, Err(JournalError::Invalid(_))), "{refused:?}");
+        assert!(matches!(journal.find(session.id.as_str()).await.expect("found"), Found::None));
+        assert_eq!(journal.status().await.expect("status").position, 0);
+        session.record(&*journal, &drafts[..1]).await.expect("recorded");
+    }
+
+    async fn a_caller_that_goes_away_leaves_nothing_half_done(store: &Store) {
+        let journal = store.open().await;
+        let session = Writing::new("orchestrator");
+        session.record(&*journal, &[start(at(0), "ada", "host-a")]).await.expect("recorded");
+        for command in 1..=50 {
+            let drafts = [command_start(at(1), command, "ps()"), command_end(at(2), command, Status::Ok)];
+            // Given up after a while that lies before, in or after the transaction.
+            let given_up = Duration::from_micros(command * 20);
+            let _ = tokio::time::timeout(given_up, session.record(&*journal, &drafts)).await;
+            let events = session.record(&*journal, &drafts).await.expect("recorded");
+            assert_eq!((events[0].seq(), events[1].seq()), (2 * command - 1, 2 * command));
+        }
+        for _ in 0..20 {
+            let _ = tokio::time::timeout(Duration::from_micros(300), journal.verify(None)).await;
+            let _ = tokio::time::timeout(Duration::from_micros(300), journal.rebuild()).await;
+        }
+        session.record(&*journal, &[command_start(at(1), 51, "ps()")]).await.expect("recorded");
+        let report = journal.verify(None).await.expect("verified");
+        assert!(report.faults.is_empty(), "{:?}", report.faults);
+    }
+
+    async fn background_work_lets_others_write(store: &Store) {
+        let journal = store.open().await;
+        for number in 0..100 {
+            Writing::new("manager").whole(&*journal, number, 5).await;
+        }
+        let other = store.open().await;
+        let recording = tokio::spawn(async move {
+            let session = Writing::new("orchestrator");
+            let mut drafts = vec![start(at(0), "ada", "host-a")];
+            for command in 1..=40 {
+                drafts.push(command_start(at(1), command, "ps()"));
+                session.record(&*other, &drafts).await.expect("recorded");
+                drafts = vec![command_end(at(2), command, Status::Ok)];
+                let own = other.own_stream();
+                other.record(&own, &[observation(at(3), Some(&session.id), "end_requested")]).await.expect("recorded");
+            }
+            other.close().await;
+        });
+        for _ in 0..3 {
+            let rebuilt = journal.rebuild().await.expect("rebuilt");
+            assert!(rebuilt.corrected.is_empty(), "{rebuilt:?}");
+        }
+        let before = jiff::Timestamp::now() + jiff::Span::new().hours(1);
+        let plan = admin_shell::journal::Prune { before, archive: None, by: "a test".into(), why: "a test's".into() };
+        assert_eq!(journal.prune(&plan).await.expect("pruned").sessions, 100);
+        recording.await.expect("nothing was refused");
+        let report = journal.verify(None).await.expect("verified");
+        assert!(report.faults.is_empty(), "{:?}", report.faults);
+    }
 }

@@ -1,7 +1,5 @@
 //! Ending sessions from outside.
 
-use std::path::Path;
-
 use admin_shell::{
     Approved, Cx, HelperError, Helpers, Result,
     journal::{Filter, SessionStatus},
@@ -55,7 +53,7 @@ async fn preview(cx: Cx<Manager>, id: String) -> Result<String> {
 async fn end(cx: Cx<Manager>, approved: Approved, id: String) -> Result<Outcome> {
     let journal = present(&cx).await?;
     let session = find(journal, &id).await?;
-    let database = Path::new(&cx.session().database);
+    let database = cx.session().journal().place();
     let by = &approved.by().user.username;
     let outcome = match end_session(journal, database, &session, by, approved.reason()).await? {
         Ended::Recorded => "it was dead, its end is recorded",

@@ -3,7 +3,7 @@
 use admin_shell::{
     Cx, Helpers, Result, Timespan,
     event::StreamId,
-    journal::{CommandFilter, Filter, Journal, Page, SessionRecord},
+    journal::{CommandFilter, Filter, Page, SessionRecord},
 };
 use jiff::Timestamp;
 

@@ -2,7 +2,7 @@
 
 use admin_shell::{
     delivery::{Plan, locks_of, retry_buried},
-    journal::{Buried as Record, Journal},
+    journal::Buried as Record,
     render::render,
 };
 use clap::Args;
@@ -66,7 +66,6 @@ pub(super) async fn run(buried: Buried, source: &Source) -> Result<(), Stop> {
 /// Offers them once more. True when something was refused again.
 async fn retry(buried: &Buried, source: &Source) -> Result<bool, Stop> {
     let place = writable(source).await?;
-    let journal: Arc<dyn Journal> = Arc::new(place.journal.clone());
     let mut waiting = place.journal.buried(None).await?;
     waiting.dedup_by(|a, b| (&a.sink, &a.component_name) == (&b.sink, &b.component_name));
     let mut still = false;
@@ -78,9 +77,9 @@ async fn retry(buried: &Buried, source: &Source) -> Result<bool, Stop> {
             continue;
         };
         let plan = Plan {
-            journal: Arc::clone(&journal),
+            journal: Arc::clone(&place.journal),
             components: vec![one.component_name.clone()],
-            locks: locks_of(&place.path),
+            locks: locks_of(place.database.place()),
             session: None,
         };
         let (taken, refused) = retry_buried(&plan, sink).await?;

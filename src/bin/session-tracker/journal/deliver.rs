@@ -2,7 +2,7 @@
 
 use admin_shell::{
     delivery::{Plan, deliver_now, locks_of},
-    journal::{Journal, OWN_COMPONENT},
+    journal::OWN_COMPONENT,
 };
 use clap::Args;
 use serde_json::json;
@@ -34,7 +34,6 @@ pub(super) async fn run(deliver: Deliver, source: &Source) -> Result<(), Stop> {
         return Err(Stop::Usage("no sink is configured: set ADMIN_SHELL_SINK or give --sink URL".to_owned()));
     }
     let place = writable(source).await?;
-    let journal: Arc<dyn Journal> = Arc::new(place.journal.clone());
     let mut components: Vec<String> = match &deliver.component {
         Some(component) => vec![component.clone()],
         None => place.journal.components().await?,
@@ -48,8 +47,8 @@ pub(super) async fn run(deliver: Deliver, source: &Source) -> Result<(), Stop> {
             let Some(sink) = deliver.wanted.open(source)?.into_iter().nth(at) else { continue };
             let mut lanes = vec![component.clone()];
             lanes.extend((number == 0).then(|| OWN_COMPONENT.to_owned()));
-            let locks = locks_of(&place.path);
-            let plan = Plan { journal: Arc::clone(&journal), components: lanes, locks, session: None };
+            let locks = locks_of(place.database.place());
+            let plan = Plan { journal: Arc::clone(&place.journal), components: lanes, locks, session: None };
             let round = deliver_now(&plan, sink).await?;
             delivered += round.delivered;
             buried += round.buried;

@@ -7,7 +7,7 @@ use std::{
 
 use admin_shell::{
     event::check_reason,
-    journal::{self, Journal, Pruned, SqliteJournal},
+    journal::{self, Journal, Pruned},
     redact::Redactor,
 };
 use clap::Args;
@@ -55,7 +55,7 @@ fn reason(text: &str) -> Result<String, String> {
 }
 
 /// At a terminal somebody may not know what is about to go: they are asked. A script says what it means.
-async fn confirmed(prune: &Prune, journal: &SqliteJournal) -> Result<bool, Stop> {
+async fn confirmed(prune: &Prune, journal: &dyn Journal) -> Result<bool, Stop> {
     if prune.yes || !stdin().is_terminal() {
         return Ok(true);
     }
@@ -81,7 +81,7 @@ async fn confirmed(prune: &Prune, journal: &SqliteJournal) -> Result<bool, Stop>
 
 pub(super) async fn run(prune: Prune, source: &Source) -> Result<(), Stop> {
     let place = writable(source).await?;
-    if !confirmed(&prune, &place.journal).await? {
+    if !confirmed(&prune, &*place.journal).await? {
         return Err(Stop::failed("nothing was pruned"));
     }
     let rule = || format!("retention: ended and not heard of since {}", clock::full(prune.before));

@@ -1,9 +1,6 @@
 //! `journal rebuild`: makes the lists and counts anew from the events, and says what differed.
 
-use admin_shell::{
-    journal::{Journal, Rebuilt},
-    render::visible,
-};
+use admin_shell::{journal::Rebuilt, render::visible};
 use clap::Args;
 
 use super::writable;

@@ -3,7 +3,7 @@
 
 use admin_shell::{
     event::{EventKind, Observation, check_reason},
-    journal::{Journal, JournalError},
+    journal::JournalError,
     redact::Redactor,
 };
 use clap::Args;

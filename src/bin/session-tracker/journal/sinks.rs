@@ -4,7 +4,7 @@
 use admin_shell::{
     config::{Config, Overrides},
     delivery::EventSink,
-    journal::{DeliveryStatus, Journal},
+    journal::DeliveryStatus,
     render::render,
     sinks::{Credentials, Schemes},
 };

@@ -1,9 +1,6 @@
 //! `journal status`: size, counts, and what wants attention.
 
-use admin_shell::{
-    journal::{Journal, JournalStatus},
-    render::render,
-};
+use admin_shell::{journal::JournalStatus, render::render};
 use clap::Args;
 use serde_json::{Value, json};
 

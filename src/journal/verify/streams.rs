@@ -2,27 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    super::{
-        differences,
-        pages::{StoredEvent, StreamPage, StreamRow},
-        rollups,
-    },
-    Check, Own, STREAMS,
-};
+use super::{Check, Own, STREAMS};
 use crate::{
     event::{Event, Hash, Observation},
     journal::{
-        JournalError,
+        JournalError, differences,
+        pages::{StoredEvent, StreamPage, StreamRow},
         projection::{Picture, Totals},
         replay::draw,
+        rollups,
+        source::Source,
     },
 };
 
-impl Check<'_> {
+impl<S: Source> Check<'_, S> {
     /// The second pass: every stream, its events and its projection.
     pub(super) async fn streams(&mut self, own: &Own) -> Result<(), JournalError> {
-        let mut sums: BTreeMap<(i64, String), Totals> = rollups::base(self.connection).await?;
+        let mut sums: BTreeMap<(i64, String), Totals> = rollups::base(self.source).await?;
         let mut from = 1;
         let highest = self.number("SELECT coalesce(max(id), 0) FROM streams").await?.max(own.streams);
         while from <= highest {
@@ -79,8 +75,8 @@ impl Check<'_> {
     fn writer(&mut self, stream: &StreamRow, events: &[StoredEvent]) {
         let sealed_for = events.iter().find_map(|event| Event::parse(event.text.as_deref()?).ok());
         let Some(event) = sealed_for else { return };
-        let is_own = event.journal() == self.journal.id();
-        if stream.own != is_own && !self.journal.0.is_archive {
+        let is_own = event.journal() == self.journal.id;
+        if stream.own != is_own && !self.journal.is_archive {
             let (says, is) =
                 if stream.own { ("our own", "another journal's") } else { ("another journal's", "our own") };
             let message = format!("`own` of the table `streams` says that {} is {says}, and it is {is}", stream.name);
@@ -98,7 +94,7 @@ impl Check<'_> {
         }
         let (mut next, mut before) = (stream.base, stream.base_hash);
         // An archive holds single observations of a stream, not the stream.
-        let has_holes = self.journal.0.is_archive && !stream.is_session();
+        let has_holes = self.journal.is_archive && !stream.is_session();
         for event in events {
             self.report.events += 1;
             let at = (Some(event.seq), Some(event.position));

@@ -3,32 +3,29 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    super::{
-        differences::{self, Observations},
-        prunings, rollups,
-        rows::{hash, uuid},
-        script::Script,
-        text_check,
-    },
-    Check, POSITIONS,
-};
+use super::{Check, POSITIONS};
 use crate::{
     event::Event,
-    journal::{Difference, JournalError, cells::Cells, projection::Totals},
+    journal::{
+        Difference, JournalError,
+        cells::{Cells, hash, uuid},
+        differences::{self, Observations},
+        projection::Totals,
+        prunings, rollups,
+        source::{Source, Statement},
+    },
 };
 
-impl Check<'_> {
+impl<S: Source> Check<'_, S> {
     /// Everything of the projection that is not one stream's.
     pub(super) async fn projection(&mut self, sums: &BTreeMap<(i64, String), Totals>) -> Result<(), JournalError> {
-        let nobodys = differences::of_nobody(self.connection).await?;
+        let nobodys = differences::of_nobody(self.source).await?;
         self.differ(nobodys);
         self.observations().await?;
-        let kept = rollups::kept(self.connection).await?;
+        let kept = rollups::kept(self.source).await?;
         self.differ(differences::of_sums(sums, &kept));
         self.bases().await?;
-        let only_read = matches!(self.journal.0.readers, super::super::Readers::Pool(_));
-        let found = text_check::differences(self.connection, only_read).await?;
+        let found = self.source.text_differences().await?;
         self.differ(found);
         Ok(())
     }
@@ -54,16 +51,15 @@ impl Check<'_> {
         for (about, said) in &self.said {
             given.extend(said.iter().map(|said| (said.position, (about.clone(), said.what.clone(), said.time_us))));
         }
-        let mut script = Script::default();
-        script.add("SELECT position, about, what, time_us FROM observations ORDER BY position");
-        let stored = differences::observations(&[self.rows(script).await?])?;
+        let rows = Statement::new("SELECT position, about, what, time_us FROM observations ORDER BY position");
+        let stored = differences::observations(&self.source.rows(rows).await?)?;
         self.differ(differences::of_observations(&given, &stored));
         Ok(())
     }
 
     /// What was pruned, and that no more sessions are marked so than were.
     pub(super) async fn prunings(&mut self) -> Result<(), JournalError> {
-        let said = prunings::of(self.connection, self.journal.id()).await?;
+        let said = prunings::of(self.source, self.journal.id).await?;
         let marked = self.number("SELECT count(*) FROM streams WHERE pruned <> 0").await?;
         let all = i64::try_from(said.sessions).unwrap_or(i64::MAX);
         if marked > all {
@@ -77,7 +73,7 @@ impl Check<'_> {
     /// The sums that pruned sessions have left stand for as many sessions as were pruned.
     async fn bases(&mut self) -> Result<(), JournalError> {
         let pruned = self.number("SELECT count(*) FROM streams WHERE pruned <> 0 AND name >= 'sess_'").await?;
-        let base = rollups::base(self.connection).await?;
+        let base = rollups::base(self.source).await?;
         let summed: i64 = base.values().map(|totals| totals.sessions).sum();
         if summed != pruned {
             let message =
@@ -91,12 +87,10 @@ impl Check<'_> {
     pub(super) async fn conflicts(&mut self) -> Result<(), JournalError> {
         let mut last: Vec<u8> = Vec::new();
         loop {
-            let mut script = Script::default();
-            script
-                .add("SELECT hash, event_id, stream, seq, text FROM conflicts WHERE hash > ? ORDER BY hash LIMIT ?")
-                .bind(last.as_slice())
-                .bind(POSITIONS);
-            let rows = self.rows(script).await?;
+            let statement = Statement::new(
+                "SELECT hash, event_id, stream, seq, text FROM conflicts WHERE hash > ? ORDER BY hash LIMIT ?",
+            );
+            let rows = self.source.rows(statement.bind(last.as_slice()).bind(POSITIONS)).await?;
             for row in &rows {
                 last = row.cell::<&[u8]>(0)?.to_vec();
                 let (stream, seq): (&str, i64) = (row.cell(2)?, row.cell(3)?);

@@ -5,22 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
-
 use super::{
+    Difference, JournalError,
+    cells::Cells,
     pages::{StreamPage, StreamRow},
-    record::timestamp,
-    script::Script,
+    projection::{Counters, Totals},
+    replay::{Command, Drawn},
+    shown::timestamp,
+    source::{Source, Statement},
 };
-use crate::{
-    event::{Event, Observation, SessionId},
-    journal::{
-        Difference, JournalError,
-        cells::Cells,
-        projection::{Counters, Totals},
-        replay::{Command, Drawn},
-    },
-};
+use crate::event::{Event, Observation, SessionId};
 
 /// Sums by day and component.
 type Sums = BTreeMap<(i64, String), Totals>;
@@ -82,24 +76,17 @@ pub(super) fn of_stream(page: &StreamPage, stream: &StreamRow, drawn: Option<&Dr
 }
 
 /// Rows of sessions and commands that belong to no event.
-pub(super) async fn of_nobody(connection: &mut SqliteConnection) -> Result<Vec<Difference>, JournalError> {
-    let mut script = Script::default();
-    script.add(
-        "SELECT p.session_id FROM sessions p LEFT JOIN streams s ON s.id = p.stream \
-         WHERE s.id IS NULL OR s.pruned <> 0 OR s.name < 'sess_' OR s.name >= 'sess`'",
-    );
-    script.add(
-        "SELECT c.position FROM commands c LEFT JOIN events e ON e.position = c.position \
+pub(super) async fn of_nobody<S: Source>(source: &mut S) -> Result<Vec<Difference>, JournalError> {
+    let sessions = "SELECT p.session_id FROM sessions p LEFT JOIN streams s ON s.id = p.stream \
+         WHERE s.id IS NULL OR s.pruned <> 0 OR s.name < 'sess_' OR s.name >= 'sess`'";
+    let commands = "SELECT c.position FROM commands c LEFT JOIN events e ON e.position = c.position \
          LEFT JOIN streams s ON s.id = e.stream \
-         WHERE s.id IS NULL OR s.pruned <> 0 OR e.type <> 'command_start' ORDER BY c.position",
-    );
-    let answers = script.run(connection).await.map_err(|stopped| JournalError::Database(stopped.error.to_string()))?;
-    let [sessions, commands] = answers.as_slice() else { return Ok(Vec::new()) };
+         WHERE s.id IS NULL OR s.pruned <> 0 OR e.type <> 'command_start' ORDER BY c.position";
     let mut differences = Vec::new();
-    for row in sessions {
+    for row in source.rows(Statement::new(sessions)).await? {
         differences.push(of_session("sessions", row.cell(0)?));
     }
-    for row in commands {
+    for row in source.rows(Statement::new(commands)).await? {
         differences.push(at_position("commands", row.cell(0)?, None));
     }
     Ok(differences)
@@ -120,9 +107,61 @@ pub(super) fn heard(text: Option<&str>, residue: Option<&str>) -> Option<(String
 }
 
 /// Reads rows of `observations`: position, about, what, time_us.
-pub(super) fn observations(answers: &[Vec<SqliteRow>]) -> Result<Observations, JournalError> {
-    let read = |row: &SqliteRow| Ok((row.cell(0)?, (row.cell(1)?, row.cell(2)?, row.cell(3)?)));
-    answers.iter().flatten().map(read).collect()
+pub(super) fn observations<R: Cells>(rows: &[R]) -> Result<Observations, JournalError> {
+    rows.iter().map(|row| Ok((row.cell(0)?, (row.cell(1)?, row.cell(2)?, row.cell(3)?)))).collect()
+}
+
+/// A stretch of positions: what its events say about sessions, and where the rows differ from it.
+pub(super) struct Stretch {
+    /// The last position of it.
+    pub upto: i64,
+    /// What the events say.
+    pub given: Observations,
+    /// Where the rows differ.
+    pub differences: Vec<Difference>,
+}
+
+/// Compares what comes after a position, a number of observations at a time.
+pub(super) async fn stretch<S: Source>(source: &mut S, last: i64, rows: u32) -> Result<Stretch, JournalError> {
+    let said = Statement::new(format!(
+        "SELECT e.position, e.text, e.residue, e.time_us FROM streams s {} events e ON e.stream = s.id \
+         WHERE s.name >= 'jrnl_' AND s.name < 'jrnl`' AND e.type = 'observation' AND e.position > ? \
+         ORDER BY e.position LIMIT ?",
+        S::JOIN_IN_ORDER
+    ));
+    let found = source.rows(said.bind(last).bind(rows)).await?;
+    let upto = match found.last() {
+        Some(row) if found.len() >= rows as usize => row.cell(0)?,
+        _ => i64::MAX,
+    };
+    let mut given = Observations::new();
+    for row in &found {
+        let (position, time_us): (i64, i64) = (row.cell(0)?, row.cell(3)?);
+        let heard = heard(row.cell(1)?, row.cell(2)?);
+        given.extend(heard.map(|(about, what)| (position, (about, what, time_us))));
+    }
+    let stored =
+        Statement::new("SELECT position, about, what, time_us FROM observations WHERE position > ? AND position <= ?");
+    let stored = observations(&source.rows(stored.bind(last).bind(upto)).await?)?;
+    let differences = of_observations(&given, &stored);
+    Ok(Stretch { upto, given, differences })
+}
+
+/// Removes a row of nobody. Rows are of nobody only while nobody has come for them: that is asked again here.
+pub(super) fn removal(row: &Difference) -> Statement {
+    match (&row.stream, row.position.and_then(|position| i64::try_from(position).ok())) {
+        (Some(name), _) => Statement::new(
+            "DELETE FROM sessions WHERE session_id = ? AND stream NOT IN (SELECT id FROM streams WHERE pruned = 0 \
+             AND name >= 'sess_' AND name < 'sess`')",
+        )
+        .bind(name.as_str()),
+        (None, position) => Statement::new(
+            "DELETE FROM commands WHERE position = ? AND NOT EXISTS (SELECT 1 FROM events e \
+             JOIN streams s ON s.id = e.stream WHERE e.position = commands.position \
+             AND e.type = 'command_start' AND s.pruned = 0)",
+        )
+        .bind(position.unwrap_or(0)),
+    }
 }
 
 /// Where the rows of observations are not what the events give.

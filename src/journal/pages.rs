@@ -3,29 +3,19 @@
 //! Verifying and rebuilding both go through the journal this way, in the order of `streams.id`, so that neither needs
 //! memory for more than a page.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::Path,
-};
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    error::translate,
-    rows::{hash, optional_hash, uuid},
-    script::Script,
+    JournalError,
+    cells::{Cells, hash, optional_hash, uuid},
+    projection::{Counters, Facts, Picture, Span, State, duration_class},
+    replay::{Command, Drawn, Line},
+    source::{Source, Statement},
 };
-use crate::{
-    event::{EventKind, Hash},
-    journal::{
-        JournalError,
-        cells::Cells,
-        projection::{Counters, Facts, Picture, Span, State, duration_class},
-        replay::{Command, Drawn, Line},
-    },
-};
+use crate::event::{EventKind, Hash};
 
 /// A row of `streams`.
 pub(super) struct StreamRow {
@@ -95,67 +85,41 @@ pub(super) struct StreamPage {
 
 impl StreamPage {
     /// Reads the streams whose ids are in a range.
-    pub(super) async fn read(
-        connection: &mut SqliteConnection,
-        path: &Path,
-        from: i64,
-        to: i64,
-    ) -> Result<Self, JournalError> {
-        let mut script = Script::default();
-        script
-            .add(
-                "SELECT id, name, component, pruned, base, base_hash, next_seq, head_hash, head_position, commands, \
-                 outcomes, failed, writes, destroys, last_us, running, running_position, own FROM streams \
-                 WHERE id BETWEEN ? AND ? ORDER BY id",
-            )
-            .bind(from)
-            .bind(to);
-        script
-            .add(
-                "SELECT stream, position, event_id, seq, type, time_us, hash, residue, text FROM events \
-                 INDEXED BY events_by_seq WHERE stream BETWEEN ? AND ? ORDER BY stream, seq",
-            )
-            .bind(from)
-            .bind(to);
-        script
-            .add(
-                "SELECT stream, session_id, component, order_us, start_us, end_us, duration_us, duration_class, \
-                 status, end_reason, own_end, inferred, component_type, component_version, shell_type, mode, pid, \
-                 username, home, uid, actor_kind, verified, hostname, platform, runtime, python_version, \
-                 working_directory, reason, metadata FROM sessions WHERE stream BETWEEN ? AND ?",
-            )
-            .bind(from)
-            .bind(to);
-        script
-            .add(
-                "SELECT e.stream, c.position, c.command, c.start_us, c.input, c.status, c.duration_us, c.error, \
-                 c.stream FROM events e INDEXED BY events_by_seq CROSS JOIN commands c ON c.position = e.position \
-                 WHERE e.stream BETWEEN ? AND ? ORDER BY e.stream, c.position",
-            )
-            .bind(from)
-            .bind(to);
-        let answers = script.run(connection).await.map_err(|stopped| translate(&stopped.error, path))?;
-        Self::decode(&answers)
-    }
-
-    fn decode(answers: &[Vec<SqliteRow>]) -> Result<Self, JournalError> {
+    pub(super) async fn read<S: Source>(source: &mut S, from: i64, to: i64) -> Result<Self, JournalError> {
+        let by_seq = S::by_index("events_by_seq");
+        let streams = "SELECT id, name, component, pruned, base, base_hash, next_seq, head_hash, head_position, \
+             commands, outcomes, failed, writes, destroys, last_us, running, running_position, own FROM streams \
+             WHERE id BETWEEN ? AND ? ORDER BY id";
+        let events = format!(
+            "SELECT stream, position, event_id, seq, type, time_us, hash, residue, text FROM events {by_seq} \
+             WHERE stream BETWEEN ? AND ? ORDER BY stream, seq"
+        );
+        let sessions = "SELECT stream, session_id, component, order_us, start_us, end_us, duration_us, \
+             duration_class, status, end_reason, own_end, inferred, component_type, component_version, shell_type, \
+             mode, pid, username, home, uid, actor_kind, verified, hostname, platform, runtime, python_version, \
+             working_directory, reason, metadata FROM sessions WHERE stream BETWEEN ? AND ?";
+        let commands = format!(
+            "SELECT e.stream, c.position, c.command, c.start_us, c.input, c.status, c.duration_us, c.error, c.stream \
+             FROM events e {by_seq} {} commands c ON c.position = e.position WHERE e.stream BETWEEN ? AND ? \
+             ORDER BY e.stream, c.position",
+            S::JOIN_IN_ORDER
+        );
         let mut page = Self::default();
-        let [streams, events, sessions, commands] = answers else { return Ok(page) };
-        for row in streams {
-            page.streams.push(stream(row)?);
+        for row in source.rows(Statement::new(streams).bind(from).bind(to)).await? {
+            page.streams.push(stream(&row)?);
         }
-        for row in events {
-            page.events.entry(row.cell(0)?).or_default().push(event(row)?);
+        for row in source.rows(Statement::new(events).bind(from).bind(to)).await? {
+            page.events.entry(row.cell(0)?).or_default().push(event(&row)?);
         }
-        for row in sessions {
-            page.sessions.insert(row.cell(0)?, session(row)?);
+        for row in source.rows(Statement::new(sessions).bind(from).bind(to)).await? {
+            page.sessions.insert(row.cell(0)?, session(&row)?);
         }
-        for row in commands {
+        for row in source.rows(Statement::new(commands).bind(from).bind(to)).await? {
             let (is, says): (i64, i64) = (row.cell(0)?, row.cell(8)?);
             if is != says {
                 page.misplaced.insert(row.cell(1)?);
             }
-            page.commands.entry(row.cell(0)?).or_default().push(command(row)?);
+            page.commands.entry(row.cell(0)?).or_default().push(command(&row)?);
         }
         Ok(page)
     }
@@ -183,7 +147,7 @@ impl StreamPage {
     }
 }
 
-fn stream(row: &SqliteRow) -> Result<StreamRow, JournalError> {
+fn stream(row: &impl Cells) -> Result<StreamRow, JournalError> {
     let running: Option<i64> = row.cell(15)?;
     let position: Option<i64> = row.cell(16)?;
     Ok(StreamRow {
@@ -209,7 +173,7 @@ fn stream(row: &SqliteRow) -> Result<StreamRow, JournalError> {
     })
 }
 
-fn event(row: &SqliteRow) -> Result<StoredEvent, JournalError> {
+fn event(row: &impl Cells) -> Result<StoredEvent, JournalError> {
     Ok(StoredEvent {
         position: row.cell(1)?,
         event_id: uuid(row, 2)?,
@@ -222,7 +186,7 @@ fn event(row: &SqliteRow) -> Result<StoredEvent, JournalError> {
     })
 }
 
-fn session(row: &SqliteRow) -> Result<SessionRow, JournalError> {
+fn session(row: &impl Cells) -> Result<SessionRow, JournalError> {
     let duration_us: Option<i64> = row.cell(6)?;
     let class: Option<i64> = row.cell(7)?;
     Ok(SessionRow {
@@ -261,7 +225,7 @@ fn session(row: &SqliteRow) -> Result<SessionRow, JournalError> {
     })
 }
 
-fn command(row: &SqliteRow) -> Result<Command, JournalError> {
+fn command(row: &impl Cells) -> Result<Command, JournalError> {
     Ok(Command {
         position: row.cell(1)?,
         command: row.cell(2)?,

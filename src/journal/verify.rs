@@ -11,42 +11,43 @@
 mod projection;
 mod streams;
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::Path,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
-    SqliteJournal,
+    Anchor, Fault, JournalError, Report,
+    cells::{Cells, hash, number, optional_hash, uuid},
+    chain::{genesis, link},
     differences::heard,
     pages::StreamPage,
-    record::{count, timestamp},
-    rows::{hash, optional_hash, uuid},
-    script::Script,
+    replay::Said,
+    shown::{count, timestamp},
+    source::{Source, Statement},
 };
-use crate::{
-    event::{Event, Hash, Observation, SessionId},
-    journal::{
-        Anchor, Fault, JournalError, Report,
-        cells::{Cells, number},
-        chain::{genesis, link},
-        replay::Said,
-    },
-};
+use crate::event::{Event, Hash, JournalId, Observation, SessionId};
 
 /// Positions and streams in a page.
 const POSITIONS: i64 = 5_000;
 const STREAMS: i64 = 500;
 
-pub(super) async fn verify(journal: &SqliteJournal, only: Option<&SessionId>) -> Result<Report, JournalError> {
-    let mut reader = journal.reader().await?;
-    // One snapshot for both passes. It ends with this function, also when the caller goes away.
-    let mut snapshot = reader.connection().begin().await.map_err(|error| journal.translate(&error))?;
+/// What is verified.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Verified<'j> {
+    /// The journal's id.
+    pub id: &'j JournalId,
+    /// It was read from an archive, which holds single observations of a stream.
+    pub is_archive: bool,
+}
+
+/// Verifies a snapshot of a journal: everything, or one session.
+pub(super) async fn verify<S: Source>(
+    snapshot: &mut S,
+    journal: Verified<'_>,
+    only: Option<&SessionId>,
+) -> Result<Report, JournalError> {
     let mut check =
-        Check { journal, connection: &mut snapshot, report: empty(), said: HashMap::new(), scrubbed: HashSet::new() };
+        Check { journal, source: snapshot, report: empty(), said: HashMap::new(), scrubbed: HashSet::new() };
     check.all(only).await?;
     let mut report = check.report;
     report.faults.sort_by_key(|fault| (fault.position.unwrap_or(u64::MAX), fault.seq));
@@ -68,9 +69,9 @@ fn empty() -> Report {
     }
 }
 
-struct Check<'c> {
-    journal: &'c SqliteJournal,
-    connection: &'c mut SqliteConnection,
+struct Check<'c, S> {
+    journal: Verified<'c>,
+    source: &'c mut S,
     report: Report,
     /// What was said about sessions, as the events have it.
     said: HashMap<String, Vec<Said>>,
@@ -85,7 +86,7 @@ struct Own {
     checkpoint_link: Option<Hash>,
 }
 
-impl Check<'_> {
+impl<S: Source> Check<'_, S> {
     async fn all(&mut self, only: Option<&SessionId>) -> Result<(), JournalError> {
         let own = self.own().await?;
         self.anchors().await?;
@@ -98,43 +99,37 @@ impl Check<'_> {
                 self.streams(&own).await?;
             }
         }
-        self.report.warnings.extend(self.journal.0.site.as_ref().and_then(super::site::Site::open_to_others));
         self.say_what_is_unknowable();
         Ok(())
     }
 
     async fn one(&mut self, own: &Own, session: &SessionId) -> Result<(), JournalError> {
-        let mut script = Script::default();
-        script.add("SELECT id FROM streams WHERE name = ?").bind(session.as_str());
-        let Some(id) = self.rows(script).await?.first().map(|row| row.cell::<i64>(0)).transpose()? else {
+        let named = Statement::new("SELECT id FROM streams WHERE name = ?").bind(session.as_str());
+        let Some(id) = self.source.rows(named).await?.first().map(|row| row.cell::<i64>(0)).transpose()? else {
             self.fault("removed_session", Some(session.as_str()), None, None, "no such session is stored".to_owned());
             return Ok(());
         };
         self.links_of(own, id, session).await?;
-        let mut script = Script::default();
-        script
-            .add(
-                "SELECT e.position, e.text, e.residue, e.time_us FROM observations o \
-                 JOIN events e ON e.position = o.position WHERE o.about = ? ORDER BY o.position",
-            )
-            .bind(session.as_str());
+        let about = Statement::new(
+            "SELECT e.position, e.text, e.residue, e.time_us FROM observations o \
+             JOIN events e ON e.position = o.position WHERE o.about = ? ORDER BY o.position",
+        );
         // What was scrubbed is said about no session: the journal's own stream says it.
-        script
-            .add(
-                "SELECT e.position, e.text, e.residue, e.time_us FROM events e JOIN streams s ON s.id = e.stream \
-                 WHERE s.name = ? AND e.text LIKE '%scrubbed%'",
-            )
-            .bind(self.journal.id().as_str());
-        for row in self.rows(script).await? {
-            self.hear(&row, 0)?;
+        let scrubbed = Statement::new(
+            "SELECT e.position, e.text, e.residue, e.time_us FROM events e JOIN streams s ON s.id = e.stream \
+             WHERE s.name = ? AND e.text LIKE '%scrubbed%'",
+        );
+        for statement in [about.bind(session.as_str()), scrubbed.bind(self.journal.id.as_str())] {
+            for row in self.source.rows(statement).await? {
+                self.hear(&row, 0)?;
+            }
         }
         let page = self.page(id, id).await?;
         for stream in &page.streams {
             self.stream(&page, stream);
         }
-        let mut script = Script::default();
-        script.add("SELECT position, link FROM events ORDER BY position DESC LIMIT 1");
-        if let Some(row) = self.rows(script).await?.first() {
+        let head = Statement::new("SELECT position, link FROM events ORDER BY position DESC LIMIT 1");
+        if let Some(row) = self.source.rows(head).await?.first() {
             self.report.position = count(row.cell(0)?);
             self.report.link = Some(hash(row, 1)?.to_string());
         }
@@ -143,14 +138,11 @@ impl Check<'_> {
 
     /// The links at one session's positions, each with the one before it.
     async fn links_of(&mut self, own: &Own, id: i64, session: &SessionId) -> Result<(), JournalError> {
-        let mut script = Script::default();
-        script
-            .add(
-                "SELECT e.position, e.event_id, e.hash, e.link, (SELECT b.link FROM events b \
-                 WHERE b.position = e.position - 1) FROM events e WHERE e.stream = ? ORDER BY e.seq",
-            )
-            .bind(id);
-        for row in self.rows(script).await? {
+        let links = Statement::new(
+            "SELECT e.position, e.event_id, e.hash, e.link, (SELECT b.link FROM events b \
+             WHERE b.position = e.position - 1) FROM events e WHERE e.stream = ? ORDER BY e.seq",
+        );
+        for row in self.source.rows(links.bind(id)).await? {
             let position: i64 = row.cell(0)?;
             let before =
                 if position == own.checkpoint + 1 { Some(self.first_link(own)) } else { optional_hash(&row, 4)? };
@@ -168,17 +160,14 @@ impl Check<'_> {
     }
 
     async fn own(&mut self) -> Result<Own, JournalError> {
-        let mut script = Script::default();
-        script.add("SELECT streams, checkpoint, checkpoint_link FROM journal");
-        let rows = self.rows(script).await?;
+        let rows = self.source.rows(Statement::new("SELECT streams, checkpoint, checkpoint_link FROM journal")).await?;
         let row = rows.first().ok_or_else(|| JournalError::Damaged("its own row is missing".to_owned()))?;
         Ok(Own { streams: row.cell(0)?, checkpoint: row.cell(1)?, checkpoint_link: optional_hash(row, 2)? })
     }
 
     async fn anchors(&mut self) -> Result<(), JournalError> {
-        let mut script = Script::default();
-        script.add("SELECT position, link, tracker, received_us FROM receipts ORDER BY position");
-        for row in self.rows(script).await? {
+        let receipts = Statement::new("SELECT position, link, tracker, received_us FROM receipts ORDER BY position");
+        for row in self.source.rows(receipts).await? {
             let anchor = Anchor {
                 position: count(row.cell(0)?),
                 link: hash(&row, 1)?.to_string(),
@@ -191,7 +180,7 @@ impl Check<'_> {
     }
 
     fn first_link(&self, own: &Own) -> Hash {
-        own.checkpoint_link.unwrap_or_else(|| genesis(self.journal.id()))
+        own.checkpoint_link.unwrap_or_else(|| genesis(self.journal.id))
     }
 
     /// The first pass: no hole, every link right, every receipt's link ours.
@@ -203,18 +192,14 @@ impl Check<'_> {
         }
         self.compare_anchors(&mut anchored, last, &before);
         loop {
-            let mut script = Script::default();
-            script
-                .add(
-                    "SELECT e.position, e.event_id, e.hash, e.link, s.name, e.seq, e.position, \
-                     CASE WHEN e.type = 'observation' THEN e.text END, \
-                     CASE WHEN e.type = 'observation' THEN e.residue END, e.time_us \
-                     FROM events e LEFT JOIN streams s ON s.id = e.stream WHERE e.position > ? \
-                     ORDER BY e.position LIMIT ?",
-                )
-                .bind(last)
-                .bind(POSITIONS);
-            let rows = self.rows(script).await?;
+            let statement = Statement::new(
+                "SELECT e.position, e.event_id, e.hash, e.link, s.name, e.seq, e.position, \
+                 CASE WHEN e.type = 'observation' THEN e.text END, \
+                 CASE WHEN e.type = 'observation' THEN e.residue END, e.time_us \
+                 FROM events e LEFT JOIN streams s ON s.id = e.stream WHERE e.position > ? \
+                 ORDER BY e.position LIMIT ?",
+            );
+            let rows = self.source.rows(statement.bind(last).bind(POSITIONS)).await?;
             for row in &rows {
                 let position: i64 = row.cell(0)?;
                 let (stream, seq): (Option<&str>, i64) = (row.cell(4)?, row.cell(5)?);
@@ -266,7 +251,7 @@ impl Check<'_> {
     }
 
     /// Takes an observation to what was said about its session.
-    fn hear(&mut self, row: &SqliteRow, first: usize) -> Result<(), JournalError> {
+    fn hear(&mut self, row: &S::Row, first: usize) -> Result<(), JournalError> {
         let (position, time_us): (i64, i64) = (row.cell(first)?, row.cell(first + 3)?);
         let (text, residue): (Option<&str>, Option<&str>) = (row.cell(first + 1)?, row.cell(first + 2)?);
         if let Some(observation) = text.and_then(|text| Event::parse(text).ok()?.decode::<Observation>())
@@ -324,17 +309,10 @@ impl Check<'_> {
     }
 
     async fn page(&mut self, from: i64, to: i64) -> Result<StreamPage, JournalError> {
-        StreamPage::read(self.connection, Path::new(&self.journal.0.name), from, to).await
+        StreamPage::read(self.source, from, to).await
     }
 
     async fn number(&mut self, sql: &str) -> Result<i64, JournalError> {
-        let mut script = Script::default();
-        script.add(sql);
-        number(self.rows(script).await?.first(), 0)
-    }
-
-    async fn rows(&mut self, script: Script) -> Result<Vec<sqlx::sqlite::SqliteRow>, JournalError> {
-        let answers = script.run(self.connection).await.map_err(|stopped| self.journal.translate(&stopped.error))?;
-        Ok(answers.into_iter().flatten().collect())
+        number(self.source.rows(Statement::new(sql)).await?.first(), 0)
     }
 }

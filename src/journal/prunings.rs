@@ -9,16 +9,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
-use sqlx::SqliteConnection;
 
-use super::{SqliteJournal, record::timestamp, script::Script};
-use crate::{
-    event::{Event, JournalId, Observation},
-    journal::{
-        JournalError, PrunedSession, Pruning,
-        cells::{Cells, number},
-    },
+use super::{
+    JournalError, PrunedSession, Pruning,
+    cells::{Cells, number},
+    shown::timestamp,
+    source::{Source, Statement},
 };
+use crate::event::{Event, JournalId, Observation};
 
 /// Prunings that an observation carries one by one.
 const CARRIED: usize = 100;
@@ -36,16 +34,9 @@ pub(super) struct Prunings {
 const OBSERVATIONS: &str = "SELECT e.position, e.text FROM streams s JOIN events e ON e.stream = s.id WHERE s.name = ? \
      AND e.type = 'observation' AND e.text LIKE '%\"what\":\"pruned\"%' ORDER BY e.position DESC";
 
-async fn rows(
-    connection: &mut SqliteConnection,
-    journal: &JournalId,
-    sql: &str,
-) -> Result<Vec<(i64, Event, Observation)>, JournalError> {
-    let mut script = Script::default();
-    script.add(sql).bind(journal.as_str());
-    let answers = script.run(connection).await.map_err(|stopped| JournalError::Database(stopped.error.to_string()))?;
+async fn rows<S: Source>(source: &mut S, journal: &JournalId) -> Result<Vec<(i64, Event, Observation)>, JournalError> {
     let mut found = Vec::new();
-    for row in answers.iter().flatten() {
+    for row in source.rows(Statement::new(OBSERVATIONS).bind(journal.as_str())).await? {
         let Ok(event) = Event::parse(row.cell(1)?) else { continue };
         if let Some(said) = event.decode::<Observation>().filter(|said| said.what == "pruned") {
             found.push((row.cell(0)?, event, said));
@@ -55,14 +46,14 @@ async fn rows(
 }
 
 /// The position of the last one; the end of all positions when there is none.
-pub(super) async fn last(connection: &mut SqliteConnection, journal: &JournalId) -> Result<i64, JournalError> {
-    Ok(rows(connection, journal, OBSERVATIONS).await?.first().map_or(i64::MAX, |(position, ..)| *position))
+pub(super) async fn last<S: Source>(source: &mut S, journal: &JournalId) -> Result<i64, JournalError> {
+    Ok(rows(source, journal).await?.first().map_or(i64::MAX, |(position, ..)| *position))
 }
 
 /// All that the observations say.
-pub(super) async fn of(connection: &mut SqliteConnection, journal: &JournalId) -> Result<Prunings, JournalError> {
+pub(super) async fn of<S: Source>(source: &mut S, journal: &JournalId) -> Result<Prunings, JournalError> {
     let mut prunings = Prunings::default();
-    for (at, (_, event, said)) in rows(connection, journal, OBSERVATIONS).await?.into_iter().enumerate() {
+    for (at, (_, event, said)) in rows(source, journal).await?.into_iter().enumerate() {
         let number = |name: &str| said.detail.get(name).and_then(Value::as_u64);
         let sessions = number("sessions").unwrap_or(0);
         if at == 0 {
@@ -99,22 +90,21 @@ impl Prunings {
 }
 
 /// The pruned session that an id, or the beginning of one, names.
-pub(super) async fn find(journal: &SqliteJournal, prefix: &str) -> Result<Option<PrunedSession>, JournalError> {
+pub(super) async fn find<S: Source>(
+    source: &mut S,
+    journal: &JournalId,
+    prefix: &str,
+) -> Result<Option<PrunedSession>, JournalError> {
     if !prefix.starts_with("sess_") || !prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Ok(None);
     }
-    let mut script = Script::default();
-    script
-        .add("SELECT name, component, pruned FROM streams WHERE name >= ? AND name < ? AND pruned <> 0 LIMIT 2")
-        .bind(prefix)
-        .bind(format!("{prefix}~"));
-    let found = journal.rows(script).await?;
+    let named = Statement::new(
+        "SELECT name, component, pruned FROM streams WHERE name >= ? AND name < ? AND pruned <> 0 LIMIT 2",
+    );
+    let found = source.rows(named.bind(prefix).bind(format!("{prefix}~"))).await?;
     let [row] = found.as_slice() else { return Ok(None) };
     let at_us = number(Some(row), 2)?;
-    let known = {
-        let mut reader = journal.reader().await?;
-        of(reader.connection(), journal.id()).await?.known
-    };
+    let known = of(source, journal).await?.known;
     Ok(Some(PrunedSession {
         session_id: row.cell(0)?,
         component_name: row.cell(1)?,
