@@ -36,6 +36,8 @@ use crate::{
 
 const CONNECT: Duration = Duration::from_secs(2);
 const CALL: Duration = Duration::from_secs(10);
+/// A program that is started may take longer to its first word: Python imports for seconds on a busy machine.
+const START: Duration = Duration::from_secs(60);
 /// A minted token is renewed before its hour is over.
 const RENEW: Duration = Duration::from_secs(50 * 60);
 /// What of a server's words is repeated.
@@ -71,7 +73,11 @@ impl McpSink {
         }
         if self.open.is_none() {
             let token = self.token()?;
-            let made = tokio::time::timeout(CALL, Connection::open(&self.place, token)).await;
+            let patience = match self.place {
+                Place::Http(_) => CALL,
+                Place::Command(_) => START,
+            };
+            let made = tokio::time::timeout(patience, Connection::open(&self.place, token)).await;
             let connection = made.map_err(|_| SinkError::unavailable("no answer in time"))??;
             self.open = Some((connection, Instant::now()));
         }
