@@ -89,6 +89,13 @@ pub trait AdminShell: Send + Sync + Sized + 'static {
         async { None }
     }
 
+    /// The exit code after a script that went well, where the component has something to say about that: 1 for a check
+    /// that found what it was told to fail on. The result is shown all the same. A script that fails, or that says its own
+    /// code with `exit`, is not asked about.
+    fn exit_code(_cx: &Cx<Self>) -> impl Future<Output = u8> + Send {
+        async { 0 }
+    }
+
     /// Called before the end of the session is recorded.
     fn on_end(_cx: &Cx<Self>, _reason: EndReason) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }

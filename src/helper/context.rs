@@ -4,7 +4,7 @@ use std::{
     fmt::Display,
     ops::Deref,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::Sender,
     },
@@ -178,7 +178,7 @@ impl<S> Cx<S> {
     pub fn progress(&self, total: impl Into<Option<u64>>, label: impl Into<String>) -> Progress {
         Progress {
             line: self.call.line.clone(),
-            label: label.into(),
+            label: Arc::new(Mutex::new(label.into())),
             total: total.into(),
             done: Arc::new(AtomicU64::new(0)),
         }
@@ -203,7 +203,7 @@ impl<S> Cx<S> {
 #[derive(Clone)]
 pub struct Progress {
     line: Sender<FromHelper>,
-    label: String,
+    label: Arc<Mutex<String>>,
     total: Option<u64>,
     done: Arc<AtomicU64>,
 }
@@ -214,7 +214,14 @@ impl Progress {
         let done = self.done.fetch_add(by, Ordering::Relaxed) + by;
         #[allow(clippy::cast_precision_loss, reason = "a share that is shown as a percentage")]
         let part = self.total.map(|total| (done as f64 / total.max(1) as f64).min(1.0));
-        let _ = self.line.send(FromHelper::Progress { label: self.label.clone(), part });
+        let label = self.label.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let _ = self.line.send(FromHelper::Progress { label, part });
+    }
+
+    /// Says from now on what happens at this moment: one line for work of several parts, of which now these run, now those.
+    pub fn relabel(&self, label: impl Into<String>) {
+        *self.label.lock().unwrap_or_else(PoisonError::into_inner) = label.into();
+        self.advance(0);
     }
 }
 

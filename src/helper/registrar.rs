@@ -348,7 +348,6 @@ const RESERVED: &[&str] = &[
     "else",
     "eval",
     "exit",
-    "export",
     "false",
     "fn",
     "for",

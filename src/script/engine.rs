@@ -194,6 +194,8 @@ pub(super) fn build(stage: &Arc<Stage>) -> Engine {
     )]
     engine.on_parse_token(move |token, _, _| match token {
         Token::Reserved(word) if at.helpers.contains_key(word.as_str()) => Token::Identifier(word),
+        // Where a helper has this name, modules can not export variables; their functions are exported in any case.
+        Token::Export if at.helpers.contains_key("export") => Token::Identifier(Box::new("export".into())),
         other => other,
     });
 

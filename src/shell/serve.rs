@@ -202,7 +202,10 @@ async fn work<S: AdminShell>(
             }
         },
     };
-    let (reason, code) = repl::run_once(session, source, look).await;
+    let (reason, mut code) = repl::run_once(session, source, look).await;
+    if (reason, code) == (EndReason::Done, 0) {
+        code = S::exit_code(&opened.cx).await;
+    }
     Ok(Left { reason, code, failure: None })
 }
 

@@ -4,6 +4,8 @@
 mod chaos;
 mod contract;
 mod model;
+#[cfg(feature = "http")]
+mod rest;
 mod shells;
 mod worker;
 

@@ -12,7 +12,7 @@ use admin_shell::{
 
 use crate::journal::fixture::Writing;
 
-async fn events() -> Vec<Event> {
+pub(super) async fn events() -> Vec<Event> {
     let elsewhere = SqliteJournal::in_memory().await.expect("a journal");
     Writing::new("orchestrator").whole(&elsewhere, 0, 5).await
 }
@@ -23,7 +23,7 @@ fn names_all(receipt: &Receipt, events: &[Event]) {
     assert!(receipt.verdicts.iter().all(|(_, verdict)| matches!(verdict, Verdict::Accepted | Verdict::Duplicate)));
 }
 
-pub(super) async fn keeps_the_contract(mut sink: Box<dyn EventSink>) {
+async fn keeps_the_contract(mut sink: Box<dyn EventSink>) {
     let events = events().await;
     assert!(!sink.name().is_empty());
     names_all(&sink.deliver(&events[..4]).await.expect("delivered"), &events[..4]);

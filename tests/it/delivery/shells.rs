@@ -1,5 +1,6 @@
 //! Delivery as a shell's user sees it: flags, banner, `session()`, and a prompt that waits for nobody.
 
+#[cfg(feature = "http")]
 use std::{
     net::TcpListener,
     time::{Duration, Instant},
@@ -7,9 +8,12 @@ use std::{
 
 use admin_shell::event::Event;
 
-use crate::fixture::{CTRL_D, PROMPT, Place};
+use crate::fixture::Place;
+#[cfg(feature = "http")]
+use crate::fixture::{CTRL_D, PROMPT};
 
 /// Somebody who takes calls and never answers.
+#[cfg(feature = "http")]
 fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -17,6 +21,7 @@ fn silent() -> (TcpListener, String) {
 }
 
 /// An address where nobody listens.
+#[cfg(feature = "http")]
 fn nobody() -> String {
     silent().1
 }
@@ -56,6 +61,7 @@ fn lines_in_a_file_and_on_standard_output() {
     assert_eq!(printed.last().unwrap().kind().as_str(), "session_end");
 }
 
+#[cfg(feature = "http")]
 #[test]
 fn nobody_waits_for_a_tracker_that_is_not_there() {
     let (_listener, hanging) = silent();
@@ -69,6 +75,7 @@ fn nobody_waits_for_a_tracker_that_is_not_there() {
     }
 }
 
+#[cfg(feature = "http")]
 #[test]
 fn the_banner_says_how_it_is_and_corrects_itself() {
     let place = Place::new();
@@ -80,4 +87,32 @@ fn the_banner_says_how_it_is_and_corrects_itself() {
     assert!(shown.contains("unavailable") || shown.contains("open"), "{shown}");
     terminal.keys(CTRL_D);
     terminal.leaves(0);
+}
+
+#[cfg(feature = "tracker")]
+#[test]
+fn delivery_from_outside() {
+    let place = Place::new();
+    let tracker = || place.program(std::path::Path::new(env!("CARGO_BIN_EXE_session-tracker")));
+    place.victim().args(["-c", "bump()"]).run();
+    let url = format!("jsonl:{}", place.path("events.jsonl").display());
+    let ran = tracker().args(["journal", "deliver"]).run();
+    assert_eq!(ran.code(), Some(2), "{ran:?}");
+    tracker().args(["journal", "deliver", "--sink", &url]).prints(&format!("{url}: 6 events delivered\n"));
+    // The older name of the same.
+    tracker().args(["event-buffer", "replay", "--sink", &url]).prints(&format!("{url}: 0 events delivered\n"));
+    let listed = tracker().args(["journal", "sinks", "--format", "json"]).run();
+    let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();
+    let of = |component: &str| {
+        let sinks = listed.as_array().unwrap();
+        sinks.iter().find(|one| one["component"] == component).map(|one| (one["sink"].clone(), one["backlog"].clone()))
+    };
+    assert_eq!(of("victim"), Some((url.as_str().into(), 0.into())), "{listed}");
+    let status = tracker().args(["journal", "status", "--format", "json"]).run();
+    let status: serde_json::Value = serde_json::from_str(&status.out).unwrap();
+    assert!(!status["sinks"].as_array().unwrap().is_empty(), "{status}");
+    let ran = tracker().args(["journal", "buried"]).run();
+    assert_eq!((ran.code(), ran.err.as_str()), (Some(0), "Nothing is buried.\n"));
+    assert_eq!(tracker().args(["journal", "sinks", "remove", &url]).run().code(), Some(0));
+    assert_eq!(tracker().args(["journal", "sinks", "remove", &url]).run().code(), Some(3));
 }

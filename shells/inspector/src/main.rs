@@ -1,0 +1,10 @@
+//! The program `inspector-shell`.
+
+use std::process::ExitCode;
+
+use admin_shell::Shell;
+use inspector::{Inspector, Settings, view};
+
+fn main() -> ExitCode {
+    admin_shell::main_with(async |settings: Settings| Ok(Shell::new(Inspector::new(settings)?).renderer(view::show)))
+}
