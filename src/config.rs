@@ -18,6 +18,7 @@ use figment::{
 use nix::unistd::{Uid, User, geteuid};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use tracing_subscriber::filter::Targets;
 
 /// A configured secret. It does not print itself.
 #[derive(Clone)]
@@ -290,6 +291,20 @@ fn explain(error: figment::Error) -> anyhow::Error {
         _ => format!("`{}`: ", error.path.join(".")),
     };
     anyhow::anyhow!("configuration{}: {key}{}", place.unwrap_or_default(), error.kind.to_string().trim())
+}
+
+/// What a log lets through, as `--log` says it.
+///
+/// # Errors
+/// When it is neither a level nor a list of `target=level`. The crate would take whatever is no level for the name of a
+/// part of the program, and log nothing without a word.
+pub fn log_filter(filter: &str) -> crate::Result<Targets> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-' | '.' | '=' | ',' | ' ');
+    filter.parse().ok().filter(|_| filter.chars().all(is_plain)).ok_or_else(|| {
+        anyhow::anyhow!(
+            "`{filter}` is no filter: it is a level (error, warn, info, debug, trace, off), or target=level, with commas between them"
+        )
+    })
 }
 
 /// Where journals are kept.

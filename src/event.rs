@@ -16,6 +16,7 @@
 mod body;
 mod hash;
 mod id;
+mod kind;
 mod rule;
 mod schema;
 mod seal;
@@ -28,10 +29,11 @@ pub use hash::Hash;
 pub use id::{JournalId, SessionId, StreamId};
 pub use rule::{Invalid, check_reason};
 // The journal, the recorder and the tracker's doors check values one by one.
+pub use kind::EventKind;
 #[allow(unused_imports, reason = "the vocabulary comes before its users")]
 pub(crate) use rule::{
     MAX_EVENT_BYTES, check_component_name, check_label, check_metadata, check_pid, check_text, check_timestamp,
     normalise, shorten,
 };
 pub use schema::{schema, schema_names};
-pub use seal::{Draft, Event, EventKind, Place};
+pub use seal::{Draft, Event, Place};

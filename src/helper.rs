@@ -13,6 +13,7 @@ mod context;
 mod convert;
 mod error;
 mod explain;
+mod names;
 mod registrar;
 mod signature;
 mod timespan;

@@ -14,7 +14,10 @@ mod observe;
 use std::{
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -64,7 +67,10 @@ pub(crate) struct Recorder {
     database: Option<PathBuf>,
     open: OpenJournal,
     state: Mutex<State>,
+    /// Cancelled when somebody has interrupted a command that waits for the start of the session to be written.
+    start_given_up: CancellationToken,
     committed: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    notes_head: AtomicBool,
 }
 
 struct State {
@@ -81,6 +87,8 @@ struct State {
     closed: bool,
     /// Somebody has interrupted the wait for the journal: what ends their command is kept, without another wait.
     interrupted: bool,
+    /// Where the journal stood before this session, where somebody wants to know.
+    head_before: Option<u64>,
 }
 
 struct Missed {
@@ -136,12 +144,25 @@ impl Recorder {
             notices: Vec::new(),
             closed: false,
             interrupted: false,
+            head_before: None,
         };
-        Self { redactor, stream, database, open, state: Mutex::new(state), committed: OnceLock::new() }
+        let (committed, start_given_up) = (OnceLock::new(), CancellationToken::new());
+        let (state, notes_head) = (Mutex::new(state), AtomicBool::new(false));
+        Self { redactor, stream, database, open, state, start_given_up, committed, notes_head }
     }
 
     pub(crate) fn redactor(&self) -> &Redactor {
         &self.redactor
+    }
+
+    /// From now on, before anything is recorded, it takes note of where the journal stands.
+    pub(crate) fn note_head(&self) {
+        self.notes_head.store(true, Ordering::Relaxed);
+    }
+
+    /// Where the journal stood before this session, if that was noted.
+    pub(crate) async fn head_before(&self) -> Option<u64> {
+        self.state.lock().await.head_before
     }
 
     /// What is called after each commit from now on; it must not block.
@@ -149,13 +170,13 @@ impl Recorder {
         let _ = self.committed.set(told);
     }
 
-    /// Writes what waits.
-    pub(crate) async fn flush(&self) -> Result<(), Unrecorded> {
+    /// Writes the start of the session. A command waits for that, and an interrupt of the command ends the wait.
+    pub(crate) async fn begin(&self) -> Result<(), Unrecorded> {
         let mut state = self.state.lock().await;
         if state.waiting.is_empty() && state.missed.is_none() {
             return Ok(());
         }
-        Ok(self.write(&mut state, Vec::new(), None).await?)
+        Ok(self.write(&mut state, Vec::new(), Some(&self.start_given_up)).await?)
     }
 
     /// Commits the announcement of something that is about to run. Whoever gives up by `token` waits no longer for a
@@ -167,7 +188,14 @@ impl Recorder {
         token: &CancellationToken,
     ) -> Result<(), Unrecorded> {
         let draft = self.redactor.draft(kind, Timestamp::now(), body);
-        let mut state = self.state.lock().await;
+        let mut state = tokio::select! {
+            biased;
+            state = self.state.lock() => state,
+            () = token.cancelled() => {
+                self.start_given_up.cancel();
+                self.state.lock().await
+            }
+        };
         state.interrupted = false;
         Ok(self.write(&mut state, vec![draft], Some(token)).await?)
     }
@@ -306,6 +334,9 @@ impl Recorder {
             return Ok(Arc::clone(journal));
         }
         let journal = (self.open)().await?;
+        if self.notes_head.load(Ordering::Relaxed) && state.head_before.is_none() {
+            state.head_before = journal.head().await.ok().map(|head| head.position);
+        }
         state.journal = Some(Arc::clone(&journal));
         Ok(journal)
     }
@@ -333,27 +364,23 @@ impl Recorder {
             drafts.push(self.redactor.draft(EventKind::Gap, Timestamp::now(), &body));
         }
         drafts.extend(intents);
-        let result = match self.journal_in(state).await {
-            Ok(journal) => {
-                let given_up = async {
-                    match token {
-                        Some(token) => {
-                            token.cancelled().await;
-                            tokio::time::sleep(GRACE).await;
-                        }
-                        None => std::future::pending().await,
-                    }
-                };
-                tokio::select! {
-                    biased;
-                    result = journal.record(&self.stream, &drafts) => result,
-                    () = given_up => {
-                        state.interrupted = true;
-                        Err(JournalError::Unknown { because: INTERRUPTED.to_owned() })
-                    }
+        let given_up = async {
+            match token {
+                Some(token) => {
+                    token.cancelled().await;
+                    tokio::time::sleep(GRACE).await;
                 }
+                None => std::future::pending().await,
             }
-            Err(error) => Err(error),
+        };
+        let recorded = async { self.journal_in(state).await?.record(&self.stream, &drafts).await };
+        let result = tokio::select! {
+            biased;
+            result = recorded => result,
+            () = given_up => {
+                state.interrupted = true;
+                Err(JournalError::Unknown { because: INTERRUPTED.to_owned() })
+            }
         };
         let error = match result {
             Ok(_) => {

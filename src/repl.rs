@@ -8,6 +8,7 @@ mod console;
 pub(crate) mod editor;
 mod help;
 mod history;
+mod paste;
 mod screen;
 mod show;
 pub(crate) mod terminal;
@@ -30,6 +31,7 @@ use crate::{
     session::{Failure, Outcome, Session, Source},
 };
 use editor::{LineEditor, Read};
+use paste::Block;
 
 /// Talks with a person until the session is left.
 pub(crate) async fn converse(
@@ -45,7 +47,7 @@ pub(crate) async fn converse(
         let (completer, checker) = (session.clone(), session.clone());
         let completing = runtime.clone();
         let complete = move |line: &str, at: usize| completing.block_on(completer.complete(line, at));
-        let check = move |text: &str| checker.check(text);
+        let check = move |text: &str| paste::read(text, |text| checker.check(text)) != Block::Unfinished;
         let talk = AssertUnwindSafe(|| match LineEditor::open(complete, check, Some(history)) {
             Ok(editor) => read_loop(&session, editor, &prompt, banner, &look, &runtime),
             Err(error) => {
@@ -112,18 +114,34 @@ fn read_loop(
             }
         };
         editor.add_history(&session.redacted(&line));
-        match runtime.block_on(session.execute(&line, look.console())) {
-            Ok(outcome) => {
-                look.outcome(&outcome);
-                match outcome.exit {
-                    Some(_) if holds_back(heard) => heard = true,
-                    Some(code) => return (EndReason::Exit, u8::try_from(code).unwrap_or(1)),
-                    None => heard = false,
+        let inputs = match paste::read(&line, |text| session.check(text)) {
+            Block::Inputs(inputs) => inputs,
+            Block::Unfinished => vec![line],
+        };
+        for (index, input) in inputs.iter().enumerate() {
+            let outcome = match runtime.block_on(session.execute(input, look.console())) {
+                Ok(outcome) => outcome,
+                // Somebody else ended the session; that somebody says so.
+                Err(_) if session.is_leaving() => return (EndReason::Terminated, 1),
+                Err(error) => {
+                    look.complain(&format!("error: {error:#}"));
+                    break;
                 }
+            };
+            look.outcome(&outcome);
+            match outcome.exit {
+                Some(_) if holds_back(heard) => heard = true,
+                Some(code) => return (EndReason::Exit, u8::try_from(code).unwrap_or(1)),
+                None => heard = false,
             }
-            // Somebody else ended the session; that somebody says so.
-            Err(_) if session.is_leaving() => return (EndReason::Terminated, 1),
-            Err(error) => look.complain(&format!("error: {error:#}")),
+            let left = inputs.len() - index - 1;
+            if left > 0 && (outcome.status != Status::Ok || heard) {
+                look.complain(&match left {
+                    1 => "The statement after it was not run.".to_owned(),
+                    _ => format!("The {left} statements after it were not run."),
+                });
+                break;
+            }
         }
     }
 }

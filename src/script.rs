@@ -19,6 +19,7 @@ mod names;
 mod natives;
 mod run;
 mod secrets;
+mod shape;
 mod strings;
 mod syntax;
 mod value;

@@ -120,12 +120,38 @@ pub(crate) struct Inner {
 
 /// Completes lines. Handed in, because it belongs to the prompt, which imports this module.
 pub(crate) trait Completes: Send + Sync {
-    /// From the registry and the names in scope.
-    fn names(&self, line: &str, at: usize, registry: &Registry, variables: &[String]) -> Vec<Candidate>;
+    /// From the registry, the names in scope and the fields that values have.
+    fn names(&self, line: &str, at: usize, registry: &Registry, scope: &dyn InScope) -> Vec<Candidate>;
     /// The helper, parameter and beginning that values are wanted for.
     fn wanted(&self, line: &str, at: usize, registry: &Registry) -> Option<(String, usize, String)>;
     /// Those of the values that fit, as the place wants them written.
     fn values(&self, line: &str, at: usize, registry: &Registry, values: &[Value]) -> Vec<Candidate>;
+}
+
+/// What a session knows of its values.
+pub(crate) trait InScope {
+    /// Names of variables and functions.
+    fn variables(&self) -> Vec<String>;
+    /// The fields that may follow the dot behind this.
+    fn fields(&self, receiver: &Receiver<'_>) -> Vec<String>;
+}
+
+/// What stands before a dot: in `ps()[0].` an item of what a call of `ps` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Receiver<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) is_called: bool,
+    pub(crate) is_item: bool,
+}
+
+impl InScope for Interpreter {
+    fn variables(&self) -> Vec<String> {
+        self.variables()
+    }
+
+    fn fields(&self, receiver: &Receiver<'_>) -> Vec<String> {
+        self.fields(receiver)
+    }
 }
 
 /// How long a key press waits for values.
@@ -209,7 +235,7 @@ impl Session {
             None => Vec::new(),
         };
         if candidates.is_empty() {
-            candidates = completer.names(line, at, registry, &interpreter.variables());
+            candidates = completer.names(line, at, registry, interpreter);
         }
         candidates
     }

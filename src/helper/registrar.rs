@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     Arguments, Cx, HelperError, Reply, Signature, Slots,
     callable::{Decode, Entry, Run, Values},
+    names::{RESERVED, is_identifier},
 };
 use crate::spec::{Effect, Param, Registry, Spec, Text};
 
@@ -323,79 +324,3 @@ where
         Ok(run)
     })
 }
-
-fn is_identifier(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name.len() <= 64
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
-/// Words that scripts can not use as a function's name, and the names that every shell has itself.
-const RESERVED: &[&str] = &[
-    "as",
-    "async",
-    "await",
-    "break",
-    "call",
-    "case",
-    "catch",
-    "const",
-    "continue",
-    "curry",
-    "debug",
-    "default",
-    "do",
-    "else",
-    "eval",
-    "exit",
-    "false",
-    "fn",
-    "for",
-    "global",
-    "go",
-    "goto",
-    "help",
-    "if",
-    "import",
-    "in",
-    "is",
-    "is_def_fn",
-    "is_def_var",
-    "is_shared",
-    "let",
-    "loop",
-    "match",
-    "module",
-    "new",
-    "nil",
-    "null",
-    "package",
-    "print",
-    "private",
-    "protected",
-    "public",
-    "return",
-    "session",
-    "shared",
-    "sleep",
-    "spawn",
-    "static",
-    "super",
-    "switch",
-    "this",
-    "thread",
-    "throw",
-    "to_string",
-    "true",
-    "try",
-    "type_of",
-    "unless",
-    "until",
-    "use",
-    "var",
-    "void",
-    "while",
-    "with",
-    "yield",
-    "Fn",
-];

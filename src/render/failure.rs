@@ -10,7 +10,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::{
     Color, Width,
-    text::{line, visible},
+    text::{line, visible, wrap},
 };
 
 /// Columns used when nothing says how many there are.
@@ -64,7 +64,13 @@ pub struct Place<'a> {
 /// ```
 #[must_use]
 pub fn failure(report: &Report<'_>, width: Width, color: Color) -> String {
-    let mut group = Group::with_title(Level::ERROR.primary_title(visible(report.message)));
+    // The renderer cuts the lines of a script and leaves words alone.
+    let columns = match width {
+        Width::Columns(columns) => Some(usize::from(columns).max(NARROWEST)),
+        Width::Unlimited => None,
+    };
+    let wrapped = |text: &str, before: usize| in_lines(text, columns.map(|columns| columns.saturating_sub(before)));
+    let mut group = Group::with_title(Level::ERROR.primary_title(wrapped(report.message, "error: ".len())));
     if let Some(place) = report.at {
         group = match place.shown() {
             Some((text, meant)) => group.element(
@@ -81,19 +87,27 @@ pub fn failure(report: &Report<'_>, width: Width, color: Color) -> String {
         Color::On => Renderer::styled().hyperlink(false),
         Color::Off => Renderer::plain(),
     };
-    let columns = match width {
-        Width::Columns(columns) => usize::from(columns).max(NARROWEST),
-        Width::Unlimited => UNKNOWN,
-    };
-    let renderer = renderer.term_width(columns);
+    let renderer = renderer.term_width(columns.unwrap_or(UNKNOWN));
     match (report.hint, report.at) {
-        (Some(hint), Some(_)) => renderer.render(&[group.element(Level::HELP.message(visible(hint)))]),
+        (Some(hint), Some(at)) => {
+            let before = at.line.to_string().len() + "  = help: ".len();
+            renderer.render(&[group.element(Level::HELP.message(wrapped(hint, before)))])
+        }
         // Below a place the hint hangs from its line; without one there is nothing to hang from.
         (Some(hint), None) => {
-            let hint = Group::with_title(Level::HELP.primary_title(visible(hint)));
+            let hint = Group::with_title(Level::HELP.primary_title(wrapped(hint, "help: ".len())));
             format!("{}\n{}", renderer.render(&[group]), renderer.render(&[hint]))
         }
         (None, _) => renderer.render(&[group]),
+    }
+}
+
+/// The text with no line longer than that, where words allow it.
+fn in_lines(text: &str, columns: Option<usize>) -> String {
+    let text = visible(text);
+    match columns {
+        Some(columns) => text.split('\n').flat_map(|line| wrap(line, columns)).collect::<Vec<_>>().join("\n"),
+        None => text,
     }
 }
 
@@ -214,6 +228,34 @@ error: it does not work
  = help: try something else
 ",
         );
+    }
+
+    #[test]
+    fn long_sentences_are_wrapped_at_words() {
+        let at = Some(Place { source: "-c", text: "first(1)", line: 1, column: 1 });
+        let message = "the first of the runs that were asked for is not there any more";
+        let mut report = Report { message, hint: Some("ask for another one, or for all of them at once"), at };
+        assert_eq!(
+            failure(&report, Width::Columns(40), Color::Off),
+            "error: the first of the runs that were
+       asked for is not there any more
+ --> -c:1:1
+  |
+1 | first(1)
+  | ^^^^^
+  |
+  = help: ask for another one, or for
+          all of them at once"
+        );
+        report.at = None;
+        assert_eq!(
+            failure(&report, Width::Columns(40), Color::Off),
+            "error: the first of the runs that were
+       asked for is not there any more
+help: ask for another one, or for all of
+      them at once"
+        );
+        assert!(failure(&report, Width::Unlimited, Color::Off).starts_with(&format!("error: {message}\n")));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What Tab offers. Pure: the line, the cursor, the helpers and the variables in; candidates out.
 //!
-//! - in code: helpers, variables and Rhai's words; after a `.` the helpers that take a record there
+//! - in code: helpers, variables and Rhai's words; after a `.` the fields of a record that has been seen, and the
+//!   helpers that take a record there
 //! - in `helper(#{ …`: the names of its parameters; in command style (`errors --li`): its options
 //! - in `help(`: the helpers
 //! - in strings and comments: nothing
@@ -10,6 +11,7 @@
 
 mod command;
 mod cursor;
+mod receiver;
 
 use serde_json::Value;
 
@@ -18,7 +20,7 @@ use self::{
     cursor::{Bracket, Cursor, Inside},
 };
 use crate::{
-    session::{Candidate, Completes},
+    session::{Candidate, Completes, InScope},
     spec::{Param, Registry, Spec},
 };
 
@@ -32,8 +34,8 @@ const KEYWORDS: [&str; 24] = [
 pub(crate) struct Completion;
 
 impl Completes for Completion {
-    fn names(&self, line: &str, at: usize, registry: &Registry, variables: &[String]) -> Vec<Candidate> {
-        complete(line, at, registry, variables)
+    fn names(&self, line: &str, at: usize, registry: &Registry, scope: &dyn InScope) -> Vec<Candidate> {
+        complete(line, at, registry, scope)
     }
 
     fn wanted(&self, line: &str, at: usize, registry: &Registry) -> Option<(String, usize, String)> {
@@ -47,7 +49,7 @@ impl Completes for Completion {
 }
 
 /// The candidates for what stands before byte `at` of `line`.
-pub(crate) fn complete(line: &str, at: usize, registry: &Registry, variables: &[String]) -> Vec<Candidate> {
+pub(crate) fn complete(line: &str, at: usize, registry: &Registry, scope: &dyn InScope) -> Vec<Candidate> {
     if !line.is_char_boundary(at) {
         return Vec::new();
     }
@@ -62,7 +64,7 @@ pub(crate) fn complete(line: &str, at: usize, registry: &Registry, variables: &[
         Inside::Code if asks_for_help(&cursor) => names(&cursor, registry, |name| format!("\"{name}\"")),
         Inside::Code => match named_arguments(&cursor, registry) {
             Some((spec, taken)) => keys(&cursor, spec, taken),
-            None => words(&cursor, line, registry, variables),
+            None => words(&cursor, line, registry, scope),
         },
     }
 }
@@ -214,7 +216,7 @@ fn names(cursor: &Cursor<'_>, registry: &Registry, write: impl Fn(&str) -> Strin
 }
 
 /// Whatever may stand in code.
-fn words(cursor: &Cursor<'_>, line: &str, registry: &Registry, variables: &[String]) -> Vec<Candidate> {
+fn words(cursor: &Cursor<'_>, line: &str, registry: &Registry, scope: &dyn InScope) -> Vec<Candidate> {
     let begins_input = line[..cursor.start].trim().is_empty();
     let called = line[cursor.start + cursor.word.len()..].starts_with('(');
     let helpers = registry.iter().filter(|spec| spec.name.starts_with(cursor.word));
@@ -231,8 +233,12 @@ fn words(cursor: &Cursor<'_>, line: &str, registry: &Registry, variables: &[Stri
     };
     if cursor.after_dot {
         let takes_record = helpers.filter(|spec| spec.params.first().is_some_and(|param| param.field.is_some()));
-        return takes_record.map(|spec| helper(spec, spec.params.len() - 1)).collect();
+        let fields =
+            receiver::before(&line[..cursor.start]).map(|receiver| scope.fields(&receiver)).unwrap_or_default();
+        let fields = fields.iter().filter(|field| field.starts_with(cursor.word)).map(|field| plain(cursor, field));
+        return fields.chain(takes_record.map(|spec| helper(spec, spec.params.len() - 1))).collect();
     }
+    let variables = scope.variables();
     if cursor.word.is_empty() && !begins_input {
         // Everything may stand here: a list of everything helps nobody, the person's own names do.
         return variables.iter().map(|name| plain(cursor, name)).collect();

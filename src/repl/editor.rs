@@ -1,6 +1,6 @@
 //! The line editor: the only module that names rustyline.
 //!
-//! It reads whole inputs (several lines while [`Check::Incomplete`]), completes with Tab, and walks through earlier lines. What
+//! It reads whole inputs (more lines, at a prompt of their own, until it is told that there is enough), completes with Tab, and walks through earlier lines. What
 //! it is not told it does not know: completion and checking are functions given by the loop, and history holds only what
 //! was added after redaction. rustyline's own history file is not used: it rewrites what other shells wrote meanwhile.
 //!
@@ -20,7 +20,7 @@ use rustyline::{
     highlight::{CmdKind, Highlighter},
     hint::Hinter,
     history::MemHistory,
-    validate::{ValidationContext, ValidationResult, Validator},
+    validate::Validator,
 };
 
 use super::{
@@ -28,17 +28,18 @@ use super::{
     terminal,
 };
 use crate::{
-    render::visible,
-    session::{Candidate, Check},
+    render::{columns as columns_of, visible},
+    session::Candidate,
 };
 
 type Complete = Box<dyn Fn(&str, usize) -> Vec<Candidate> + Send>;
-type Checker = Box<dyn Fn(&str) -> Check + Send>;
+type IsWhole = Box<dyn Fn(&str) -> bool + Send>;
 
 /// Reads inputs at a prompt.
 pub(crate) struct LineEditor {
     editor: Editor<Assistant, MemHistory>,
     history: Option<History>,
+    is_whole: IsWhole,
 }
 
 /// What came of reading.
@@ -62,11 +63,11 @@ impl LineEditor {
     /// An editor on the terminal. Without a history file, lines are remembered until the end of the session.
     pub(crate) fn open(
         complete: impl Fn(&str, usize) -> Vec<Candidate> + Send + 'static,
-        check: impl Fn(&str) -> Check + Send + 'static,
+        is_whole: impl Fn(&str) -> bool + Send + 'static,
         history: Option<PathBuf>,
     ) -> io::Result<Self> {
         let mut editor = Editor::with_history(config(), MemHistory::with_config(&config())).map_err(into_io)?;
-        editor.set_helper(Some(Assistant { complete: Box::new(complete), check: Box::new(check) }));
+        editor.set_helper(Some(Assistant { complete: Box::new(complete), before: String::new() }));
         let history = history.and_then(|path| match History::open(path) {
             Ok((history, entries)) => {
                 for entry in entries {
@@ -80,11 +81,31 @@ impl LineEditor {
                 None
             }
         });
-        Ok(Self { editor, history })
+        Ok(Self { editor, history, is_whole: Box::new(is_whole) })
     }
 
     /// Reads one input. Blocks; the terminal is raw meanwhile and as before afterwards.
     pub(crate) fn read(&mut self, prompt: &str) -> Read {
+        let goes_on = continuation(prompt);
+        let mut text = String::new();
+        loop {
+            if let Some(assistant) = self.editor.helper_mut() {
+                assistant.before.clone_from(&text);
+            }
+            match self.read_line(if text.is_empty() { prompt } else { &goes_on }) {
+                Read::Line(line) => text.push_str(&line),
+                // What ends a session at its prompt ends only the input here.
+                Read::Eof if !text.is_empty() => return Read::Interrupted,
+                other => return other,
+            }
+            if (self.is_whole)(&text) {
+                return Read::Line(text);
+            }
+            text.push('\n');
+        }
+    }
+
+    fn read_line(&mut self, prompt: &str) -> Read {
         match self.editor.readline(prompt) {
             Ok(line) => Read::Line(line),
             Err(ReadlineError::Interrupted) => Read::Interrupted,
@@ -166,10 +187,16 @@ fn into_io(error: ReadlineError) -> io::Error {
     }
 }
 
+/// What stands before the second and later lines of an input.
+fn continuation(prompt: &str) -> String {
+    format!("{:>width$} ", "...>", width = columns_of(prompt.trim_end()))
+}
+
 /// What rustyline asks while somebody types.
 struct Assistant {
     complete: Complete,
-    check: Checker,
+    /// The lines before the one that is being typed.
+    before: String,
 }
 
 impl Helper for Assistant {}
@@ -178,7 +205,10 @@ impl Completer for Assistant {
     type Candidate = Pair;
 
     fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
-        Ok(offers((self.complete)(line, at), line, at))
+        let mut candidates = (self.complete)(&format!("{}{line}", self.before), self.before.len() + at);
+        candidates.retain(|candidate| candidate.start >= self.before.len());
+        candidates.iter_mut().for_each(|candidate| candidate.start -= self.before.len());
+        Ok(offers(candidates, line, at))
     }
 }
 
@@ -198,15 +228,7 @@ fn offers(candidates: Vec<Candidate>, line: &str, at: usize) -> (usize, Vec<Pair
     (start, pairs.take(MOST).collect())
 }
 
-impl Validator for Assistant {
-    fn validate(&self, input: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(match (self.check)(input.input()) {
-            Check::Incomplete => ValidationResult::Incomplete,
-            // What is wrong is accepted too: the session records it and says where.
-            Check::Complete | Check::Wrong(_) => ValidationResult::Valid(None),
-        })
-    }
-}
+impl Validator for Assistant {}
 
 impl Hinter for Assistant {
     type Hint = String;

@@ -15,6 +15,7 @@ use super::{
     limits::{self, Stopped},
     names, natives,
     run::Run,
+    shape::Shape,
     value::{self, Opaque, Orders},
 };
 use crate::{
@@ -39,6 +40,7 @@ pub(super) struct Stage {
     pub(super) helpers: HashMap<String, Arc<dyn Callable>>,
     pub(super) orders: Orders,
     sources: Mutex<Sources>,
+    answers: Mutex<HashMap<String, Shape>>,
     help: Help,
     session: Box<dyn Fn() -> Value + Send + Sync>,
 }
@@ -50,7 +52,9 @@ impl Stage {
         session: Box<dyn Fn() -> Value + Send + Sync>,
     ) -> Self {
         let helpers = helpers.into_iter().map(|helper| (helper.spec().name.to_string(), helper)).collect();
-        Self { run: RwLock::new(None), helpers, orders: Orders::default(), sources: Mutex::default(), help, session }
+        let orders = Orders::default();
+        let (sources, answers) = (Mutex::default(), Mutex::default());
+        Self { run: RwLock::new(None), helpers, orders, sources, answers, help, session }
     }
 
     pub(super) fn run(&self) -> Option<Arc<Run>> {
@@ -106,10 +110,27 @@ impl Stage {
         let given: Result<Vec<Input>, HelperError> =
             args.into_iter().map(|arg| self.input(&run, &helper.spec().name, arg)).collect();
         match given.map_err(Stop::Failed).and_then(|given| door::call(&run, helper, given, &mut invoke)) {
-            Ok(output) => Ok(value::from_output(output, &self.orders)),
+            Ok(output) => {
+                self.answered(&helper.spec().name, &output);
+                Ok(value::from_output(output, &self.orders))
+            }
             Err(Stop::Over) => Err(over()),
             Err(Stop::Failed(error)) => Err(self.fail(error)),
         }
+    }
+
+    /// Remembers what the records look like that a helper answers.
+    pub(super) fn answered(&self, helper: &str, output: &Output) {
+        if let Output::Json(answer) = output
+            && let Some(shape) = Shape::of_answer(answer)
+        {
+            self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(helper.to_owned(), shape);
+        }
+    }
+
+    /// What they looked like last.
+    pub(super) fn answers(&self) -> HashMap<String, Shape> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// An error that the script may catch, and print: without secrets.
@@ -144,7 +165,10 @@ impl Stage {
     ) -> Result<Value, HelperError> {
         let mut args: Vec<Dynamic> = args.into_iter().map(|arg| value::from_json(arg, &self.orders)).collect();
         let result = function.call_raw(context, None, &mut args[..]);
-        let answer = result.map_err(|error| failure::of_callback(*error, &self.helpers, run))?;
+        let answer = result.map_err(|error| {
+            let source = context.call_source().unwrap_or_default();
+            failure::of_callback(*error, source, &self.sources(), &self.helpers, run)
+        })?;
         value::to_json(&answer, &self.orders)
             .map_err(|big| HelperError::new("limit", format!("the function's answer is {big}")))
     }

@@ -80,11 +80,18 @@ pub(super) fn of_evaluation(
     }
     // What was noticed somewhere did not happen there.
     let happened_here = !matches!(&error, EvalAltResult::ErrorTerminated(token, _) if token.is_unit());
-    let blame = match &error {
-        EvalAltResult::ErrorRuntime(value, _) => run.thrown(&value.to_string()).and_then(|error| error.argument),
-        _ => None,
+    let (blame, called_back) = match &error {
+        EvalAltResult::ErrorRuntime(value, _) => {
+            let message = value.to_string();
+            (run.thrown(&message).and_then(|error| error.argument), run.called_back(&message))
+        }
+        _ => (None, None),
     };
     let mut failure = in_words(error, helpers, variables, run);
+    if called_back.is_some() {
+        failure.at = called_back;
+        return failure;
+    }
     failure.at = sources.at(&source, position).filter(|_| happened_here);
     if let (Some(at), Some(blame)) = (failure.at.take_if(|_| blame.is_some()), &blame) {
         failure.at = Some(argument::pointed_at(at, blame));
@@ -230,23 +237,37 @@ fn innermost(error: EvalAltResult, source: String, sources: &Sources) -> (EvalAl
 }
 
 /// A function that a helper called back failed: the helper is told why, and usually says it on.
-pub(super) fn of_callback(error: EvalAltResult, helpers: &Helpers, run: &Run) -> HelperError {
-    let mut inner = error;
-    while let EvalAltResult::ErrorInFunctionCall(_, _, within, _) | EvalAltResult::ErrorInModule(_, within, _) = inner {
-        inner = *within;
-    }
+pub(super) fn of_callback(
+    error: EvalAltResult,
+    source: &str,
+    sources: &Sources,
+    helpers: &Helpers,
+    run: &Run,
+) -> HelperError {
+    let (inner, source) = innermost(error, source.to_owned(), sources);
     if matches!(inner, EvalAltResult::ErrorTerminated(..)) {
         return HelperError::new("cancelled", "the command is over");
     }
     let helper_failed =
         matches!(&inner, EvalAltResult::ErrorRuntime(value, _) if run.thrown(&value.to_string()).is_some());
-    let place = inner.position().line().map_or_else(String::new, |line| format!(", on its line {line}"));
+    let blame = match &inner {
+        EvalAltResult::ErrorRuntime(value, _) => run.thrown(&value.to_string()).and_then(|error| error.argument),
+        _ => None,
+    };
+    let place = sources.at(&source, inner.position());
+    let place = place.map(|at| match &blame {
+        Some(blame) => argument::pointed_at(at, blame),
+        None => at,
+    });
     let failure = in_words(inner, helpers, &[], run);
     let (kind, message) = match helper_failed {
         true => (run.thrown(&failure.message).map_or("callback", |error| error.kind), failure.message),
         false if failure.kind == "limit" => ("limit", failure.message),
-        false => ("callback", format!("the function failed{place}: {}", failure.message)),
+        false => ("callback", format!("the function failed: {}", failure.message)),
     };
+    if let Some(at) = place {
+        run.remember_called_back(&message, at);
+    }
     HelperError { kind, message, hint: failure.hint, argument: None }
 }
 

@@ -21,6 +21,7 @@ use super::{
     names, natives,
     run::{Evaluated, Run},
     secrets::{self, Code, Known, Learned, Lesson},
+    shape::{Shape, Shapes},
     syntax, value,
 };
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
     event::Status,
     helper::{Blame, Callable, HelperError, Input},
     redact::Redactor,
-    session::Check,
+    session::{Check, Receiver},
 };
 
 /// What to evaluate.
@@ -70,6 +71,7 @@ pub(crate) struct Interpreter {
     tasks: mpsc::Sender<Task>,
     engine: Arc<std::sync::OnceLock<(Arc<Engine>, Arc<Stage>)>>,
     variables: Arc<Mutex<Vec<String>>>,
+    shapes: Arc<Mutex<Shapes>>,
     learned: Arc<Mutex<Learned>>,
     redactor: Redactor,
 }
@@ -87,7 +89,8 @@ impl Interpreter {
         let engine = Arc::new(std::sync::OnceLock::new());
         let variables = Arc::new(Mutex::new(Vec::new()));
         let learned = Arc::new(Mutex::new(Learned::default()));
-        let lessons = Arc::clone(&learned);
+        let shapes = Arc::new(Mutex::new(Shapes::default()));
+        let (lessons, seen) = (Arc::clone(&learned), Arc::clone(&shapes));
         let (built, names, masks) = (Arc::clone(&engine), Arc::clone(&variables), redactor.clone());
         let stage = Arc::new(Stage::new(helpers, help, session));
         std::thread::Builder::new().name("admin-shell".to_owned()).stack_size(STACK_BYTES).spawn(move || {
@@ -101,11 +104,12 @@ impl Interpreter {
             for task in inbox {
                 let evaluated = state.perform(&task.run, task.job);
                 *names.lock().unwrap_or_else(PoisonError::into_inner) = state.variables();
+                *seen.lock().unwrap_or_else(PoisonError::into_inner) = state.shapes();
                 // Nobody waits any more when the session was dropped.
                 let _ = task.answer.send(evaluated);
             }
         })?;
-        Ok(Self { tasks, engine, variables, learned, redactor })
+        Ok(Self { tasks, engine, variables, shapes, learned, redactor })
     }
 
     /// Evaluates; `None` when the thread is gone.
@@ -118,6 +122,11 @@ impl Interpreter {
     /// Names of variables and functions in scope.
     pub(crate) fn variables(&self) -> Vec<String> {
         self.variables.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The fields that may follow the dot behind this, as far as its value has been seen.
+    pub(crate) fn fields(&self, receiver: &Receiver<'_>) -> Vec<String> {
+        self.shapes.lock().unwrap_or_else(PoisonError::into_inner).fields(receiver)
     }
 
     /// Whether a text is a whole input. Waits for the engine if it is still being built.
@@ -274,7 +283,10 @@ impl State {
         }
         let mut no_callbacks = |_, _| Err(HelperError::new("callback", "there is no script to call back"));
         match door::call(run, callable, given, &mut no_callbacks) {
-            Ok(output) => Ok(engine::output_to_json(output)),
+            Ok(output) => {
+                self.stage.answered(helper, &output);
+                Ok(engine::output_to_json(output))
+            }
             Err(Stop::Failed(error)) => {
                 let status = if error.kind == "timeout" { Status::Timeout } else { Status::Error };
                 let blame = error.argument.clone();
@@ -298,6 +310,13 @@ impl State {
         let is_variable = |name: &str| self.scope.contains(name);
         let known = Known { helpers: &self.stage.helpers, is_variable: &is_variable, learned: &learned };
         secrets::masked(failure, known, code, &self.redactor)
+    }
+
+    fn shapes(&self) -> Shapes {
+        let shape = |(name, _, value): (&str, bool, &Dynamic)| {
+            Some((name.to_owned(), Shape::of_variable(value, &self.stage.orders)?))
+        };
+        Shapes { variables: self.scope.iter_raw().filter_map(shape).collect(), answers: self.stage.answers() }
     }
 
     fn variables(&self) -> Vec<String> {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::limits::{Held, Meter};
 use crate::{
-    console::{Console, Failure},
+    console::{At, Console, Failure},
     event::{ReadTotal, Status},
     helper::{CallCx, Ended, FromHelper, HelperError, Reach, SessionInfo},
     policy::{Approver, Origin, Policies},
@@ -64,6 +64,8 @@ struct State {
     verdict: Option<(Status, Failure)>,
     exit: Option<i32>,
     thrown: Option<HelperError>,
+    /// What the last function that a helper called back failed with, and where.
+    called_back: Option<(String, At)>,
     warnings: Vec<String>,
     output: Output,
 }
@@ -192,6 +194,17 @@ impl Run {
 
     pub(super) fn thrown(&self, message: &str) -> Option<HelperError> {
         self.state().thrown.clone().filter(|error| error.message == message)
+    }
+
+    /// Remembers where a function failed that a helper called back: the helper says why, and can not say where.
+    pub(super) fn remember_called_back(&self, message: &str, at: At) {
+        self.state().called_back = Some((message.to_owned(), at));
+    }
+
+    /// Where the function failed that a helper's message tells of.
+    pub(super) fn called_back(&self, message: &str) -> Option<At> {
+        let (told, at) = self.state().called_back.clone()?;
+        message.contains(&told).then_some(at)
     }
 
     /// The status of the last helper error when a script ends with it: an interrupted call ends its command so.

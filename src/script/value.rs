@@ -46,7 +46,7 @@ impl Orders {
         }
     }
 
-    fn arrange(&self, mut fields: Map<String, Value>) -> Map<String, Value> {
+    pub(super) fn arrange(&self, mut fields: Map<String, Value>) -> Map<String, Value> {
         let sorted: Vec<String> = fields.keys().cloned().collect();
         let orders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(declared) = orders.get(&sorted) else { return fields };

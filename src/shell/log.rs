@@ -11,9 +11,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tracing_subscriber::{filter::Targets, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
+use anyhow::Context;
+use tracing_subscriber::{fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::redact::Redactor;
+use crate::{config::log_filter, redact::Redactor};
 
 /// Starts logging for a program.
 ///
@@ -21,7 +22,7 @@ use crate::redact::Redactor;
 /// When the filter can not be read.
 pub(super) fn start(name: &str, filter: Option<&str>) -> crate::Result<Log> {
     let filter = filter.unwrap_or("warn");
-    let targets: Targets = filter.parse().map_err(|error| anyhow::anyhow!("log: `{filter}` is no filter: {error}"))?;
+    let targets = log_filter(filter).context("log (`--log`, `ADMIN_SHELL_LOG`)")?;
     let path = crate::config::state_dir().join(format!("{name}.log"));
     let log = Log(Arc::new(Mutex::new(Lazy { path, file: None, redactor: Redactor::default() })));
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(log.clone());

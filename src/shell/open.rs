@@ -155,6 +155,9 @@ impl<S: AdminShell> Shell<S> {
             &start::<S>(&info, adapters)?,
             info.since,
         ));
+        if outlet.begins_now() {
+            recorder.note_head();
+        }
         let asked = Arc::clone(&recorder);
         reach.ask_recording(Box::new(move || {
             let recorder = Arc::clone(&asked);
@@ -337,11 +340,10 @@ fn opener(database: Database) -> OpenJournal {
 /// Commits the start of the session, and then looks for sessions that died. Runs beside everything else: the first
 /// prompt does not wait for the disk.
 async fn begin(recorder: Arc<Recorder>, database: Database, info: Arc<SessionInfo>, outlet: Arc<Outlet>) {
-    let begins = outlet.begins(&recorder).await;
-    if recorder.flush().await.is_err() {
+    if recorder.begin().await.is_err() {
         return;
     }
-    outlet.begin(&recorder, locks_of(database.place()), info.session_id.clone(), &info.component, begins).await;
+    outlet.begin(&recorder, locks_of(database.place()), info.session_id.clone(), &info.component).await;
     let by = info.session_id.to_string();
     recorder.look_at_room().await;
     let swept: std::result::Result<_, JournalError> = async {

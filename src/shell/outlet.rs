@@ -136,17 +136,9 @@ impl Outlet {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where sinks of the command line begin: before this session. Asked before its start is committed.
-    pub(crate) async fn begins(&self, recorder: &Recorder) -> Begins {
-        let has_sinks = matches!(&*self.state(), State::Waits(sinks) if !sinks.is_empty());
-        if !self.now || !has_sinks {
-            return Begins::Oldest;
-        }
-        let head = match recorder.journal().await {
-            Ok(journal) => journal.head().await.map(|head| head.position),
-            Err(error) => Err(error),
-        };
-        head.map_or(Begins::Oldest, Begins::After)
+    /// Whether it has sinks that begin with this session.
+    pub(crate) fn begins_now(&self) -> bool {
+        self.now && matches!(&*self.state(), State::Waits(sinks) if !sinks.is_empty())
     }
 
     /// Begins to deliver.
@@ -156,12 +148,15 @@ impl Outlet {
         locks: PathBuf,
         session: SessionId,
         component: &str,
-        begins: Begins,
     ) {
         if matches!(&*self.state(), State::Waits(sinks) if sinks.is_empty()) {
             return;
         }
         let Ok(journal) = recorder.journal().await else { return };
+        let begins = match recorder.head_before().await {
+            Some(position) if self.now => Begins::After(position),
+            _ => Begins::Oldest,
+        };
         let (requests, mut asked) = mpsc::unbounded_channel::<EndRequest>();
         {
             let mut state = self.state();

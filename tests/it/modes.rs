@@ -105,6 +105,9 @@ fn exit_codes() {
         (2, &["-c", "1", "--database", ":memory:"]),
         (2, &["-c", "1", "--database", "postgres://host/db"]),
         (2, &["-c", "1", "--log", "a=b=c"]),
+        (2, &["-c", "1", "--log", "bad[["]),
+        (2, &["-c", "1", "--log", "admin_shell=loud"]),
+        (0, &["-c", "1", "--log", "warn,admin_shell::journal=debug"]),
         (3, &["-f", "not-there"]),
         (3, &["not-there"]),
         (1, &["-f", "/"]),
@@ -184,6 +187,11 @@ fn json_is_one_document_also_before_there_is_a_session() {
     assert_eq!(error(&["--bogus"], 2), "usage");
     assert_eq!(error(&["--yes", "-c", "1"], 2), "usage");
     assert_eq!(error(&["-c", "1", "--log", "a=b=c"], 2), "configuration");
+    let ran = place.victim().args(["-c", "1", "--log", "bad[["]).run();
+    assert_eq!(
+        ran.err,
+        "error: log (`--log`, `ADMIN_SHELL_LOG`): `bad[[` is no filter: it is a level (error, warn, info, debug, trace, off), or target=level, with commas between them\n"
+    );
     let ran = place.victim().args(["--json", "-c", "1"]).env("VICTIM_ERROR", "open").run();
     assert_eq!((ran.code(), ran.err.as_str()), (Some(1), ""));
     let document: serde_json::Value = serde_json::from_str(&ran.out).expect("one document");

@@ -86,13 +86,63 @@ fn an_input_goes_on_until_it_is_whole() {
     let place = Place::new();
     let terminal = open(&place);
     terminal.run("let total = 0;");
-    terminal.line("for i in 0..4 {").keys("  total += i;").keys(ENTER).line("}");
+    terminal.line("for i in 0..4 {").keys("  total += i;").keys(ENTER);
+    terminal.shows("Victim> for i in 0..4 {\n   ...>   total += i;\n   ...>").line("}");
     terminal.until("the next prompt", |screen| screen.matches(PROMPT).count() == 3 && screen.ends_with(PROMPT));
     answers(&terminal, "total", "6\n");
     terminal.keys(CTRL_D);
     terminal.leaves(0);
     let starts: Vec<CommandStart> = bodies(&place.events(&place.session().session_id), EventKind::CommandStart);
     assert_eq!(starts[1].input.as_deref(), Some("for i in 0..4 {\n  total += i;\n}"));
+}
+
+#[test]
+fn an_input_that_is_not_whole_can_be_dropped() {
+    let place = Place::new();
+    let terminal = open(&place);
+    for (before, key) in [CTRL_C, CTRL_D].into_iter().enumerate() {
+        terminal.line("bump(");
+        terminal.until("another line", |screen| screen.matches("\n   ...>").count() == before + 1);
+        terminal.keys(key).ends_with(PROMPT);
+        answers(&terminal, "1 + 1", "2\n");
+    }
+    terminal.keys(CTRL_D);
+    terminal.leaves(0);
+    assert_eq!(place.session().commands, 2);
+}
+
+/// What is pasted arrives as one input, its lines without the `;` that the language wants between them.
+#[test]
+fn the_statements_of_a_paste_are_commands() {
+    let place = Place::new();
+    let terminal = open(&place);
+    let paste = |text: &str| terminal.keys("\u{1b}[200~").keys(text).keys("\u{1b}[201~").keys(ENTER);
+    paste("let part = 20\n// a remark\nfor i in 0..2 {\n  part += i\n}\npart\n  + 21\necho hello");
+    terminal.shows("\n42\nhello\n").ends_with(PROMPT);
+    paste("let a = 1;\nlet b = 2;\na + b");
+    terminal.shows("\n3\n").ends_with(PROMPT);
+    paste("bump()\nfail_here()\nbump()\nbump()");
+    terminal.shows("there is no function `fail_here`").shows("The 2 statements after it were not run.\n");
+    terminal.ends_with(PROMPT);
+    paste("bump()\nlet = 4\nbump()");
+    terminal.shows(":2:5\n").ends_with(PROMPT);
+    terminal.keys(CTRL_D);
+    terminal.leaves(0);
+    let starts: Vec<CommandStart> = bodies(&place.events(&place.session().session_id), EventKind::CommandStart);
+    let inputs: Vec<&str> = starts.iter().filter_map(|start| start.input.as_deref()).collect();
+    assert_eq!(
+        inputs,
+        [
+            "let part = 20",
+            "for i in 0..2 {\n  part += i\n}",
+            "part\n  + 21",
+            "echo hello",
+            "let a = 1;\nlet b = 2;\na + b",
+            "bump()",
+            "fail_here()",
+            "bump();\nlet = 4\nbump()",
+        ]
+    );
 }
 
 #[test]
@@ -127,6 +177,13 @@ fn tab_completes() {
     terminal.run("let quantity = 3;");
     terminal.keys("quan").keys(TAB).shows("> quantity");
     terminal.keys(ENTER).shows("\n3\n").ends_with(PROMPT);
+    // The fields of what was answered last, in their order.
+    terminal.run("rows()");
+    terminal.keys("rows()[0].no").keys(TAB).shows("rows()[0].note");
+    terminal.keys(CTRL_C).ends_with(PROMPT);
+    terminal.run("let first = rows()[0];");
+    terminal.keys("first.na").keys(TAB).shows("> first.name");
+    terminal.keys(CTRL_C).ends_with(PROMPT);
     terminal.keys(CTRL_D);
     terminal.leaves(0);
 }
@@ -319,7 +376,10 @@ fn a_terminal_that_knows_nothing_is_enough() {
     let terminal = place.victim().env("TERM", "dumb").on_terminal(80, 24);
     terminal.shows(PROMPT);
     terminal.line("1 + 1").shows("\n2\n");
-    terminal.line("for i in 0..2 {").line("print(i)").line("}").shows("\n0\n1\n");
+    for (before, line) in ["for i in 0..2 {", "print(i)"].into_iter().enumerate() {
+        terminal.line(line).until("another line", |screen| screen.matches("   ...>").count() == before + 1);
+    }
+    terminal.line("}").shows("\n0\n1\n");
     terminal.keys(CTRL_D);
     terminal.leaves(0);
 }

@@ -3,6 +3,7 @@
 mod delivery;
 mod description;
 pub(crate) mod fixture;
+mod forward;
 mod life;
 mod limits;
 mod metrics;

@@ -292,6 +292,49 @@ fn a_state_directory_that_can_not_be_written_is_no_trouble() {
     assert_eq!(place.session().commands, 2);
 }
 
+/// The same for the very first commit: the command waits for the start of its session.
+#[test]
+fn a_wait_for_the_start_of_the_session_can_be_interrupted() {
+    use sqlx::{Connection, Executor, SqliteConnection};
+    let place = Place::new();
+    let first = place.victim().on_terminal(100, 60);
+    first.ends_with(PROMPT);
+    first.keys(CTRL_D);
+    first.leaves(0);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let url = format!("sqlite:{}", place.database().display());
+    let mut other = runtime.block_on(SqliteConnection::connect(&url)).unwrap();
+    runtime.block_on(other.execute("BEGIN IMMEDIATE")).unwrap();
+    let terminal = place.victim().on_terminal(100, 60);
+    terminal.ends_with(PROMPT);
+    terminal.keys("bump()\r");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let begun = std::time::Instant::now();
+    terminal.keys("\u{3}");
+    terminal.shows("interrupted").ends_with(PROMPT);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+    runtime.block_on(other.execute("ROLLBACK")).unwrap();
+    runtime.block_on(other.close()).unwrap();
+    assert_eq!(terminal.run("bump()"), "1\n", "the interrupted one did not run");
+    terminal.keys(CTRL_D);
+    terminal.leaves(0);
+    let session = place.sessions().into_iter().find(|session| session.commands > 0).expect("the second session");
+    assert_eq!(
+        kinds(&place.events(&session.session_id)),
+        [
+            "session_start",
+            "command_start",
+            "command_end",
+            "command_start",
+            "call_start",
+            "call_end",
+            "command_end",
+            "session_end"
+        ]
+    );
+    verify(&place.database());
+}
+
 /// Somebody else holds the journal's lock: Ctrl-C ends the wait for it, and nothing is lost, doubled or made up.
 #[test]
 fn a_wait_for_the_journal_can_be_interrupted() {

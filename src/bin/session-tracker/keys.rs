@@ -2,7 +2,7 @@
 //!
 //! A secret never comes by an option: command lines are seen by everybody on the machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use admin_shell::{
     config::{Config, Overrides},
@@ -42,27 +42,28 @@ impl Keys {
 }
 
 /// The secret: out of a file, else out of the environment.
-pub(crate) fn secret(file: Option<&std::path::Path>) -> Result<Option<Secret>, Stop> {
-    let (text, place) = match file {
-        Some(path) => {
-            let text =
-                std::fs::read_to_string(path).with_context(|| format!("reading the secret {}", path.display()))?;
-            (text, path.display().to_string())
-        }
-        None => match std::env::var("SESSION_TRACKER_SECRET") {
-            // Empty is what scripts set that mean to unset it.
-            Ok(text) if !text.is_empty() => (text, "SESSION_TRACKER_SECRET".to_owned()),
-            Ok(_) | Err(std::env::VarError::NotPresent) => return Ok(None),
-            Err(std::env::VarError::NotUnicode(_)) => {
-                return Err(Stop::Usage("SESSION_TRACKER_SECRET: must be UTF-8".to_owned()));
-            }
-        },
-    };
-    Secret::new(&text).map(Some).map_err(|weak| Stop::Usage(format!("{place}: {weak}")))
+pub(crate) fn secret(file: Option<&Path>) -> Result<Option<Secret>, Stop> {
+    let place = file.map_or_else(|| "SESSION_TRACKER_SECRET".to_owned(), |path| path.display().to_string());
+    let secret = text(file)?.map(|text| Secret::new(&text)).transpose();
+    secret.map_err(|weak| Stop::Usage(format!("{place}: {weak}")))
+}
+
+/// The text of the secret, good or not.
+pub(crate) fn text(file: Option<&Path>) -> Result<Option<String>, Stop> {
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading the secret {}", path.display()))?;
+        return Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()));
+    }
+    match std::env::var("SESSION_TRACKER_SECRET") {
+        // Empty is what scripts set that mean to unset it.
+        Ok(text) if !text.is_empty() => Ok(Some(text)),
+        Ok(_) | Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Stop::Usage("SESSION_TRACKER_SECRET: must be UTF-8".to_owned())),
+    }
 }
 
 /// The tracker's secret; where there is none, the one that shells on this machine mint their tokens from.
-pub(crate) fn any_secret(file: Option<&std::path::Path>) -> Result<Option<Secret>, Stop> {
+pub(crate) fn any_secret(file: Option<&Path>) -> Result<Option<Secret>, Stop> {
     if let Some(secret) = secret(file)? {
         return Ok(Some(secret));
     }

@@ -2,6 +2,7 @@
 //!
 //! Beyond loopback it starts only with something to check tokens with.
 
+mod forward;
 pub(crate) mod log;
 
 use std::{
@@ -43,6 +44,9 @@ pub(crate) struct Serve {
     /// The certificate's key (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Where everything goes on to: sinks as in ADMIN_SHELL_SINK, another tracker's URL for one.
+    #[arg(long, value_name = "URL", env = "SESSION_TRACKER_FORWARD", value_delimiter = ',')]
+    forward: Vec<String>,
     /// Where to show metrics, and nothing else; on loopback without tokens.
     #[arg(long, value_name = "ADDRESS", env = "SESSION_TRACKER_METRICS_LISTEN")]
     metrics_listen: Option<String>,
@@ -108,7 +112,11 @@ pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
     }
     let limits = Limits { rate: NonZeroU32::new(serve.rate), ..Limits::default() };
     let server = Server { listener, tls, metrics, limits, names: Names::new(serve.allow_host) };
+    let forwarding = forward::start(&serve.forward, tracker.journal(), database.place())?;
     server.serve(tracker.clone(), stop).await.context("serving")?;
+    if let Some(forwarding) = forwarding {
+        forwarding.end().await;
+    }
     tracker.journal().close().await;
     Ok(())
 }

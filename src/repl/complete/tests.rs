@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::spec::{Effect, Spec};
+use crate::{
+    session::Receiver,
+    spec::{Effect, Spec},
+};
 
 fn param(name: &'static str) -> Param {
     Param {
@@ -43,6 +46,24 @@ fn registry() -> Registry {
     registry
 }
 
+/// A session with two variables, in which `ps` has answered a list of records.
+struct Known;
+
+impl InScope for Known {
+    fn variables(&self) -> Vec<String> {
+        vec!["project".into(), "result".into()]
+    }
+
+    fn fields(&self, receiver: &Receiver<'_>) -> Vec<String> {
+        let fields = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        match (receiver.name, receiver.is_called, receiver.is_item) {
+            ("ps", _, true) => fields(&["id", "status"]),
+            ("project", false, false) => fields(&["name"]),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// Line and cursor of a text with a `|`.
 fn cursor(text: &str) -> (String, usize) {
     (text.replace('|', ""), text.find('|').unwrap())
@@ -58,6 +79,10 @@ fn offers_what_fits_the_place() {
         ("l|", "let loop"),
         ("ex|", "explain export"),
         ("let a = |", "project result"),
+        ("ps()[0].|", "id status show()"),
+        ("print(ps[0].s|", "status show()"),
+        ("project.|", "name show()"),
+        ("ps().|", "show()"),
         ("|", "project result ps errors show submit explain"),
         ("re|", "result return"),
         ("ps().|", "show()"),
@@ -92,7 +117,7 @@ fn offers_what_fits_the_place() {
         ("help(\"s|", "show\" submit\""),
     ] {
         let (line, at) = cursor(text);
-        let candidates = complete(&line, at, &registry(), &["project".into(), "result".into()]);
+        let candidates = complete(&line, at, &registry(), &Known);
         let offered: Vec<_> = candidates.iter().map(|candidate| candidate.replacement.as_str()).collect();
         assert_eq!(offered.join(" "), expected, "{text}");
         assert!(candidates.iter().all(|candidate| candidate.start <= at), "{text}");
@@ -101,7 +126,7 @@ fn offers_what_fits_the_place() {
 
 #[test]
 fn shows_signature_and_sentence() {
-    let candidates = complete("err", 3, &registry(), &[]);
+    let candidates = complete("err", 3, &registry(), &Known);
     assert_eq!(
         candidates,
         [Candidate {

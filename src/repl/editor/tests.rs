@@ -46,10 +46,7 @@ fn other_end() {
             |word: &str| Candidate { start, replacement: word.into(), display: format!("{word}()"), doc: None };
         words.map(candidate).collect()
     };
-    let check = |text: &str| {
-        let open = text.matches('(').count() > text.matches(')').count();
-        if open { Check::Incomplete } else { Check::Complete }
-    };
+    let check = |text: &str| text.matches('(').count() <= text.matches(')').count();
     let mut editor = LineEditor::open(complete, check, Some(history.into())).unwrap();
     let notices = editor.notices().unwrap();
     let screen = Screen::new(Stream::Out);

@@ -2,10 +2,10 @@
 
 use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Mutex};
 
+use admin_shell::config::log_filter;
 use anyhow::Context;
 use tracing_subscriber::{
     Layer,
-    filter::Targets,
     fmt::{layer, writer::BoxMakeWriter},
     layer::SubscriberExt,
     util::SubscriberInitExt,
@@ -14,8 +14,7 @@ use tracing_subscriber::{
 use crate::exit::Stop;
 
 pub(crate) fn start(filter: &str, file: Option<&Path>) -> Result<(), Stop> {
-    let targets: Targets =
-        filter.parse().map_err(|error| Stop::Usage(format!("--log: `{filter}` is no filter: {error}")))?;
+    let targets = log_filter(filter).map_err(|error| Stop::Usage(format!("--log: {error}")))?;
     let writer = match file {
         None => BoxMakeWriter::new(std::io::stderr),
         Some(path) => {
