@@ -62,6 +62,23 @@ impl PostgresJournal {
         self.0.writer.as_ref().map_err(JournalError::clone)
     }
 
+    /// Does what does no harm when it is done twice, again on another connection when the one that it had was cut.
+    async fn insist<T: Send, F: Future<Output = Result<T, sqlx::Error>> + Send>(
+        &self,
+        work: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, JournalError> {
+        let mut again = error::AGAIN.iter();
+        loop {
+            match work().await {
+                Ok(done) => return Ok(done),
+                Err(error) => match again.next().filter(|_| error::is_passing(&error)) {
+                    Some(pause) => tokio::time::sleep(*pause).await,
+                    None => return Err(self.translate(&error)),
+                },
+            }
+        }
+    }
+
     fn translate(&self, error: &sqlx::Error) -> JournalError {
         error::translate(error, &self.0.address)
     }

@@ -32,7 +32,7 @@ pub(super) struct Flags {
     /// Why the session is opened; kept in the record.
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     pub(super) reason: Option<String>,
-    /// The journal: a path, or sqlite:PATH.
+    /// The journal: a path, sqlite:PATH, or postgres://USER@HOST/DATABASE.
     #[arg(long, value_name = "URL")]
     pub(super) database: Option<String>,
     /// Deliver the events of this session here too: a tracker's URL, jsonl:PATH, stdout:, none: or another scheme. Several

@@ -3,12 +3,13 @@
 //! Pruning, scrubbing and rebuilding take the appenders' lock, as everything that changes the record does, for a few
 //! milliseconds a turn.
 
-use sqlx::{Connection, PgConnection, postgres::PgRow};
+use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
 
 use super::{
     PostgresJournal,
     address::Address,
     error::translate,
+    migrate::SCHEMA_VERSION,
     source::{run, run_all},
     transaction::Transaction,
 };
@@ -44,15 +45,20 @@ impl Source for On<'_> {
 impl Notes for &PostgresJournal {
     async fn note(&mut self, statements: Vec<Statement>) -> Result<Vec<Vec<PgRow>>, JournalError> {
         self.writer()?;
-        let noted = async {
-            let mut connection = self.0.readers.acquire().await?;
+        let (journal, statements) = (&self.0, &statements);
+        let noted = self.insist(move || async move {
+            let mut connection = journal.readers.acquire().await?;
             let mut transaction = connection.begin().await?;
-            sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
-            let answers = run_all(&mut transaction, &statements).await?;
+            let sql = "SET LOCAL synchronous_commit = off; SELECT schema_version FROM journal";
+            let found: i64 = sqlx::raw_sql(sql).fetch_one(&mut *transaction).await?.try_get(0)?;
+            if found != SCHEMA_VERSION {
+                return Ok(Err(JournalError::TooNew { found, known: SCHEMA_VERSION }));
+            }
+            let answers = run_all(&mut transaction, statements).await?;
             transaction.commit().await?;
-            Ok(answers)
-        };
-        noted.await.map_err(|error: sqlx::Error| self.translate(&error))
+            Ok(Ok(answers))
+        });
+        noted.await?
     }
 }
 

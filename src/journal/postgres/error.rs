@@ -5,6 +5,10 @@ use std::{io, time::Duration};
 use super::address::Address;
 use crate::journal::JournalError;
 
+/// How long to wait between attempts, while the server restarts or a connection is made anew.
+pub(super) const AGAIN: [Duration; 4] =
+    [Duration::from_millis(20), Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
+
 /// How long an appender waits for the others.
 pub(super) const BUSY_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -30,8 +34,10 @@ pub(super) fn is_passing(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => error.kind() != io::ErrorKind::NotFound && error.kind() != io::ErrorKind::TimedOut,
         sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
-        // 57P01..57P03: shutting down, crashed, starting up. 08…: the connection.
-        sqlx::Error::Database(_) => code(error).is_some_and(|code| code.starts_with("57P0") || code.starts_with("08")),
+        // 57P01..57P03: shutting down, crashed, starting up. 08…: the connection. 40…: two that waited for each other.
+        sqlx::Error::Database(_) => {
+            code(error).is_some_and(|code| ["57P0", "08", "40"].iter().any(|class| code.starts_with(class)))
+        }
         _ => false,
     }
 }
@@ -54,6 +60,7 @@ pub(super) fn words(error: &sqlx::Error) -> String {
         sqlx::Error::Database(error) => error.message().to_owned(),
         sqlx::Error::Io(error) => error.to_string(),
         sqlx::Error::Configuration(error) => error.to_string(),
+        sqlx::Error::PoolTimedOut => "no connection could be made in time".to_owned(),
         other => other.to_string(),
     }
 }

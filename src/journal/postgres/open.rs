@@ -92,7 +92,7 @@ fn readers(address: &Address) -> PgPool {
     PgPoolOptions::new()
         .max_connections(READERS)
         .min_connections(0)
-        .acquire_timeout(Duration::from_secs(10))
+        .acquire_timeout(Duration::from_secs(5))
         .idle_timeout(Duration::from_secs(60))
         .test_before_acquire(true)
         .connect_lazy_with(address.options())

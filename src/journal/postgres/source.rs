@@ -3,22 +3,16 @@
 //! A reader whose connection was cut, by a restart of the server or by an operator, asks again on another one: reading
 //! twice does no harm.
 
-use std::time::Duration;
-
 use sqlx::{
     Arguments, AssertSqlSafe, PgConnection,
     postgres::{PgArguments, PgRow},
 };
 
-use super::{PostgresJournal, error::is_passing, text};
+use super::{PostgresJournal, text};
 use crate::journal::{
     JournalError,
     source::{Search, Source, Statement, Value, WithText},
 };
-
-/// How long a reader waits before it asks again.
-const AGAIN: [Duration; 4] =
-    [Duration::from_millis(20), Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
 
 impl Source for &PostgresJournal {
     type Row = PgRow;
@@ -30,21 +24,12 @@ impl Source for &PostgresJournal {
     }
 
     async fn rows(&mut self, statement: Statement) -> Result<Vec<PgRow>, JournalError> {
-        let mut again = AGAIN.iter();
-        loop {
-            let outcome = async {
-                let mut connection = self.0.readers.acquire().await?;
-                run(&mut connection, &statement).await
-            };
-            match outcome.await {
-                Ok(rows) => return Ok(rows),
-                Err(error) if is_passing(&error) => match again.next() {
-                    Some(pause) => tokio::time::sleep(*pause).await,
-                    None => return Err(self.translate(&error)),
-                },
-                Err(error) => return Err(self.translate(&error)),
-            }
-        }
+        let (journal, statement) = (&self.0, &statement);
+        self.insist(move || async move {
+            let mut connection = journal.readers.acquire().await?;
+            run(&mut connection, statement).await
+        })
+        .await
     }
 }
 

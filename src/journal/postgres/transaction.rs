@@ -66,7 +66,7 @@ impl<'c> Transaction<'c> {
         journal: &'c JournalId,
     ) -> Result<Self, JournalError> {
         let sql = format!(
-            "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '60s'; \
+            "BEGIN; SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '30s'; \
              SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'; \
              {LOCK}; \
              SELECT schema_version, journal_id, streams, coalesce(e.position, checkpoint), \

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     address::Address,
-    error::{failed_commit, is_passing, late, translate},
+    error::{AGAIN, failed_commit, is_passing, late, translate},
     transaction::Transaction,
 };
 use crate::{
@@ -30,11 +30,7 @@ use crate::{
 const SHARE_EVENTS: usize = 4_000;
 const SHARE_BYTES: usize = 16 << 20;
 /// How long one transaction may take before its connection is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long to wait between attempts to begin, while the server restarts.
-const AGAIN: [Duration; 4] =
-    [Duration::from_millis(20), Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
-
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Something to append, and whom to tell.
 enum Work {
     Append(Request, Reply),

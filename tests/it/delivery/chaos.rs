@@ -142,11 +142,11 @@ fn everything_arrives_once() {
     for place in &places {
         deliver_the_rest(place, &url);
     }
-    let events = runtime.block_on(compare(&tracker.directory.join("tracker.db"), &places));
-    println!("{events} events, {} shells and {restarts} trackers killed, 1 tracker restored", killed.into_inner());
     for (fault, times) in proxy.counts() {
         println!("{times:>8}  {fault}");
     }
+    let events = runtime.block_on(compare(&tracker.directory.join("tracker.db"), &places));
+    println!("{events} events, {} shells and {restarts} trackers killed, 1 tracker restored", killed.into_inner());
 }
 
 fn deliver_the_rest(place: &Place, url: &str) {
