@@ -84,6 +84,9 @@ pub struct Sender {
     pub journal: JournalId,
     /// The component; `None` when it forwards for all.
     pub component: Option<String>,
+    /// A directory for what the sink has to remember from one process to the next. One process at a time serves a sink
+    /// for a component.
+    pub keep: Option<PathBuf>,
 }
 
 /// What the other side said of a batch.

@@ -7,6 +7,8 @@
 #[cfg(feature = "http")]
 mod http;
 mod jsonl;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod stdout;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -14,6 +16,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 #[cfg(feature = "http")]
 pub use http::HttpSink;
 pub use jsonl::JsonlSink;
+#[cfg(feature = "mcp")]
+pub use mcp::McpSink;
 pub use stdout::StdoutSink;
 
 use crate::delivery::{BoxError, EventSink};
@@ -67,6 +71,11 @@ impl Schemes {
         for scheme in ["http", "https"] {
             let credentials = credentials.clone();
             schemes.add(scheme, move |url| Ok(Some(Box::new(HttpSink::open(url, &credentials)?))));
+        }
+        #[cfg(feature = "mcp")]
+        for scheme in ["mcp+http", "mcp+https", "mcp+stdio"] {
+            let credentials = credentials.clone();
+            schemes.add(scheme, move |url| Ok(Some(Box::new(McpSink::open(url, &credentials)?))));
         }
         #[cfg(not(feature = "http"))]
         let _ = credentials;

@@ -68,7 +68,8 @@ impl Worker {
     ) -> (Self, watch::Receiver<SinkStatus>) {
         let name = sink.name().to_owned();
         let component = plan.components.iter().find(|component| *component != OWN_COMPONENT).cloned();
-        sink.introduce(&Sender { journal: plan.journal.id().clone(), component: component.clone() });
+        let keep = Some(plan.locks.clone());
+        sink.introduce(&Sender { journal: plan.journal.id().clone(), component: component.clone(), keep });
         let components = match plan.components.as_slice() {
             [] => vec![ALL_COMPONENTS.to_owned()],
             some => some.to_vec(),

@@ -209,7 +209,7 @@ fn is_json(content_type: &str) -> bool {
 }
 
 /// `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3).
-fn seconds(value: &str) -> Option<Duration> {
+pub(super) fn seconds(value: &str) -> Option<Duration> {
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -230,7 +230,7 @@ async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, SinkError> {
 }
 
 /// An error of the client, without the URL, with what lies below it.
-fn unavailable(error: &reqwest::Error) -> SinkError {
+pub(super) fn unavailable(error: &reqwest::Error) -> SinkError {
     let what = match error {
         _ if error.is_timeout() => "no answer in time",
         _ if error.is_connect() => "it can not be reached",
@@ -250,7 +250,7 @@ fn unavailable(error: &reqwest::Error) -> SinkError {
 }
 
 #[cfg(feature = "jwt")]
-fn check(credentials: &Credentials) -> Result<(), BoxError> {
+pub(super) fn check(credentials: &Credentials) -> Result<(), BoxError> {
     if let (None, Some(secret)) = (&credentials.token, &credentials.secret) {
         crate::token::Secret::new(secret).map_err(|weak| format!("ADMIN_SHELL_SECRET: {weak}"))?;
     }
@@ -258,7 +258,7 @@ fn check(credentials: &Credentials) -> Result<(), BoxError> {
 }
 
 #[cfg(not(feature = "jwt"))]
-fn check(credentials: &Credentials) -> Result<(), BoxError> {
+pub(super) fn check(credentials: &Credentials) -> Result<(), BoxError> {
     match (&credentials.token, &credentials.secret) {
         (None, Some(_)) => Err("ADMIN_SHELL_SECRET: this build mints no tokens; give ADMIN_SHELL_TOKEN".into()),
         _ => Ok(()),
@@ -266,7 +266,7 @@ fn check(credentials: &Credentials) -> Result<(), BoxError> {
 }
 
 #[cfg(feature = "jwt")]
-fn mint(secret: &str, sender: Option<&Sender>, forwards: bool) -> Result<String, SinkError> {
+pub(super) fn mint(secret: &str, sender: Option<&Sender>, forwards: bool) -> Result<String, SinkError> {
     use crate::token::{Claims, ISSUERS, LIFETIME, Scope, Secret};
     let secret = Secret::new(secret).map_err(|weak| SinkError::unavailable(weak.to_string()))?;
     let journal = sender.map_or("", |sender| sender.journal.as_str());
@@ -282,7 +282,7 @@ fn mint(secret: &str, sender: Option<&Sender>, forwards: bool) -> Result<String,
 }
 
 #[cfg(not(feature = "jwt"))]
-fn mint(_: &str, _: Option<&Sender>, _: bool) -> Result<String, SinkError> {
+pub(super) fn mint(_: &str, _: Option<&Sender>, _: bool) -> Result<String, SinkError> {
     Err(SinkError::unavailable("this build mints no tokens"))
 }
 

@@ -2,6 +2,7 @@
 
 mod answers;
 pub(crate) mod client;
+mod foreign;
 pub(crate) mod older;
 mod stdio;
 mod wire;

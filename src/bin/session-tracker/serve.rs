@@ -57,7 +57,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NAME", env = "SESSION_TRACKER_ALLOW_HOST", value_delimiter = ',')]
     allow_host: Vec<String>,
     /// What is logged: a level, or `target=level`, comma separated.
-    #[arg(long, value_name = "FILTER", env = "ADMIN_SHELL_LOG", default_value = "info")]
+    #[arg(long, value_name = "FILTER", env = "ADMIN_SHELL_LOG", default_value = "info,rmcp=warn")]
     log: String,
     /// Log into this file instead of standard error.
     #[arg(long, value_name = "FILE")]

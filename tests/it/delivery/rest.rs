@@ -52,7 +52,7 @@ fn says(status: &str, kind: &str, more: &str, body: &str) -> String {
 fn sink(url: &str) -> HttpSink {
     let credentials = Credentials { token: Some(TOKEN.to_owned()), ..Credentials::default() };
     let mut sink = HttpSink::open(url, &credentials).unwrap();
-    sink.introduce(&Sender { journal: JournalId::new(), component: Some("orchestrator".to_owned()) });
+    sink.introduce(&Sender { journal: JournalId::new(), component: Some("orchestrator".to_owned()), keep: None });
     sink
 }
 
