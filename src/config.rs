@@ -123,6 +123,13 @@ impl Database {
         let path = match text.split_once(':') {
             Some(("sqlite", path)) => path.strip_prefix("//").unwrap_or(path),
             Some(("postgres" | "postgresql", rest)) => return Self::on_server(text, rest),
+            // Not a path by mistake: it would make directories of that name. The URL may hold a password and is not shown.
+            Some((scheme, rest)) if rest.starts_with("//") && scheme.chars().all(|c| c.is_ascii_alphanumeric()) => {
+                anyhow::bail!(
+                    "database: journals are kept in SQLite or Postgres, not in `{scheme}:`; give a path, sqlite:PATH or \
+                     postgres://USER@HOST/DATABASE"
+                )
+            }
             _ => text,
         };
         anyhow::ensure!(!path.is_empty(), "database: the path is empty");

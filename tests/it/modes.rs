@@ -103,7 +103,7 @@ fn exit_codes() {
         (2, &["-c", "1", "--reason", " \t "]),
         (2, &["-c", "1", "--database", ""]),
         (2, &["-c", "1", "--database", ":memory:"]),
-        (2, &["-c", "1", "--database", "postgres://host/db"]),
+        (2, &["-c", "1", "--database", "mysql://host/db"]),
         (2, &["-c", "1", "--log", "a=b=c"]),
         (2, &["-c", "1", "--log", "bad[["]),
         (2, &["-c", "1", "--log", "admin_shell=loud"]),
