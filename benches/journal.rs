@@ -6,15 +6,14 @@
 //!
 //! `cargo bench --bench journal -- [record] [ingest] [lists]` runs some of it; `BENCH_DIR` says on which disk.
 
+#[path = "material/session.rs"]
+mod session;
+
 use std::time::{Duration, Instant};
 
 use admin_shell::{
-    event::{
-        ActorFacts, ActorKind, CommandEnd, CommandStart, Draft, EndReason, Environment, Event, EventKind, Mode,
-        SessionEnd, SessionId, SessionStart, Status, StreamId, User,
-    },
+    event::{Event, SessionId, StreamId},
     journal::{Filter, Journal, Page, SessionStatus, SqliteJournal, Stream},
-    redact::Redactor,
 };
 use jiff::Timestamp;
 use sqlx::{
@@ -85,7 +84,7 @@ async fn recording(path: &str, bare: &str) {
     bare.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY, text TEXT)").await.expect("makes a table");
     let journal = SqliteJournal::open(path).await.expect("opens");
     let stream = Stream { id: StreamId::Session(SessionId::new()), component: "orchestrator".into() };
-    journal.record(&stream, &[start(Timestamp::now())]).await.expect("recorded");
+    journal.record(&stream, &[session::start(Timestamp::now())]).await.expect("recorded");
     let text = "x".repeat(300);
     let (mut plain, mut recorded) = (Vec::new(), Vec::new());
     for command in 1..=4_000_u64 {
@@ -97,8 +96,8 @@ async fn recording(path: &str, bare: &str) {
         plain.push(begun.elapsed());
         let begun = Instant::now();
         let now = Timestamp::now();
-        journal.record(&stream, &[command_start(now, command)]).await.expect("recorded");
-        journal.record(&stream, &[command_end(now, command)]).await.expect("recorded");
+        journal.record(&stream, &[session::command_start(now, command)]).await.expect("recorded");
+        journal.record(&stream, &[session::command_end(now, command)]).await.expect("recorded");
         recorded.push(begun.elapsed());
     }
     for (name, part, limit) in [("p50", 0.5, 1.5), ("p99", 0.99, 3.0)] {
@@ -121,13 +120,7 @@ async fn ingest(path: &str) {
             let mut batch = Vec::new();
             for _ in 0..25 {
                 let stream = Stream { id: StreamId::Session(SessionId::new()), component: "orchestrator".into() };
-                let now = Timestamp::now();
-                let mut drafts = vec![start(now)];
-                for command in 1..=9 {
-                    drafts.extend([command_start(now, command), command_end(now, command)]);
-                }
-                drafts.push(end(now));
-                batch.extend(source.record(&stream, &drafts).await.expect("recorded"));
+                batch.extend(source.record(&stream, &session::whole()).await.expect("recorded"));
             }
             client.push(batch);
         }
@@ -307,70 +300,4 @@ fn classes() -> String {
         }
     }
     sql + " ELSE 0 END"
-}
-
-fn draft(kind: EventKind, time: Timestamp, body: &impl serde::Serialize) -> Draft {
-    Redactor::default().draft(kind, time, body)
-}
-
-fn start(time: Timestamp) -> Draft {
-    let body = SessionStart {
-        shell_type: "OrchestratorShell".into(),
-        component_type: "orchestrator".into(),
-        component_version: Some("1.2.3".into()),
-        mode: Mode::Interactive,
-        pid: 4711,
-        process_start: None,
-        user: User { username: "ada".into(), home: "/home/ada".into(), uid: Some(1000) },
-        actor: ActorFacts {
-            kind: ActorKind::Human,
-            verified: true,
-            sudo_user: None,
-            ssh_client: None,
-            tty: None,
-            parent: None,
-        },
-        hostname: "host-a".into(),
-        machine_id: None,
-        boot_id: None,
-        environment: Environment {
-            runtime: Some("admin-shell 0.1.0".into()),
-            platform: "linux-x86_64".into(),
-            cwd: "/srv".into(),
-            python_version: None,
-        },
-        reason: None,
-        metadata: serde_json::Map::new(),
-    };
-    draft(EventKind::SessionStart, time, &body)
-}
-
-fn command_start(time: Timestamp, command: u64) -> Draft {
-    let body = CommandStart {
-        command,
-        input: Some(format!("show(\"run_{command}\"); retry(find({command}))")),
-        source: "prompt".into(),
-        input_bytes: None,
-        input_digest: None,
-    };
-    draft(EventKind::CommandStart, time, &body)
-}
-
-fn command_end(time: Timestamp, command: u64) -> Draft {
-    let body = CommandEnd {
-        command,
-        status: Status::Ok,
-        duration_us: 1_500,
-        error: None,
-        reads: Default::default(),
-        output_bytes: 12,
-        output_digest: format!("sha256:{}", "0".repeat(64)),
-        notes: Vec::new(),
-    };
-    draft(EventKind::CommandEnd, time, &body)
-}
-
-fn end(time: Timestamp) -> Draft {
-    let body = SessionEnd { reason: EndReason::Exit, exit_code: 0, duration_us: 1, commands: 9, failed_commands: 0 };
-    draft(EventKind::SessionEnd, time, &body)
 }

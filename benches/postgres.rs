@@ -5,6 +5,8 @@
 #[path = "../tests/it/postgres.rs"]
 #[allow(dead_code, reason = "tests do more with a server")]
 mod postgres;
+#[path = "material/session.rs"]
+mod session;
 
 use std::{
     process::ExitCode,
@@ -13,12 +15,8 @@ use std::{
 };
 
 use admin_shell::{
-    event::{
-        ActorFacts, ActorKind, CommandEnd, CommandStart, Draft, EndReason, Environment, Event, EventKind, Mode,
-        SessionEnd, SessionId, SessionStart, Status, StreamId, User,
-    },
+    event::{Event, SessionId, StreamId},
     journal::{Journal, PostgresJournal, SqliteJournal, Stream},
-    redact::Redactor,
 };
 use jiff::Timestamp;
 
@@ -62,7 +60,7 @@ async fn ingest(server: &Server, clients: usize) -> f64 {
         let mut batch = Vec::with_capacity(BATCH);
         for _ in 0..BATCH / 20 {
             let stream = Stream { id: StreamId::Session(SessionId::new()), component: "orchestrator".into() };
-            let events = source.record(&stream, &session()).await.expect("recorded");
+            let events = source.record(&stream, &session::whole()).await.expect("recorded");
             batch.extend(events.iter().map(|event| event.text().to_owned()));
         }
         texts[number % clients].push(batch);
@@ -96,13 +94,13 @@ async fn ingest(server: &Server, clients: usize) -> f64 {
 async fn recording(server: &Server) {
     let journal = PostgresJournal::open(&server.url(&server.database().await)).await.expect("opens");
     let stream = Stream { id: StreamId::Session(SessionId::new()), component: "orchestrator".into() };
-    journal.record(&stream, &[start(Timestamp::now())]).await.expect("recorded");
+    journal.record(&stream, &[session::start(Timestamp::now())]).await.expect("recorded");
     let mut times: Vec<Duration> = Vec::new();
     for command in 1..=500 {
         let now = Timestamp::now();
         let begun = Instant::now();
-        journal.record(&stream, &[command_start(now, command)]).await.expect("recorded");
-        journal.record(&stream, &[command_end(now, command)]).await.expect("recorded");
+        journal.record(&stream, &[session::command_start(now, command)]).await.expect("recorded");
+        journal.record(&stream, &[session::command_end(now, command)]).await.expect("recorded");
         times.push(begun.elapsed());
     }
     times.sort_unstable();
@@ -112,76 +110,4 @@ async fn recording(server: &Server) {
         println!("{name:<56} {:>10.2}", times[at].as_secs_f64() * 1_000.0);
     }
     journal.close().await;
-}
-
-fn session() -> Vec<Draft> {
-    let now = Timestamp::now();
-    let mut drafts = vec![start(now)];
-    for command in 1..=9 {
-        drafts.extend([command_start(now, command), command_end(now, command)]);
-    }
-    let body = SessionEnd { reason: EndReason::Exit, exit_code: 0, duration_us: 1, commands: 9, failed_commands: 0 };
-    drafts.push(draft(EventKind::SessionEnd, now, &body));
-    drafts
-}
-
-fn draft(kind: EventKind, time: Timestamp, body: &impl serde::Serialize) -> Draft {
-    Redactor::default().draft(kind, time, body)
-}
-
-fn start(time: Timestamp) -> Draft {
-    let body = SessionStart {
-        shell_type: "OrchestratorShell".into(),
-        component_type: "orchestrator".into(),
-        component_version: Some("1.2.3".into()),
-        mode: Mode::Interactive,
-        pid: 4711,
-        process_start: None,
-        user: User { username: "ada".into(), home: "/home/ada".into(), uid: Some(1000) },
-        actor: ActorFacts {
-            kind: ActorKind::Human,
-            verified: true,
-            sudo_user: None,
-            ssh_client: None,
-            tty: None,
-            parent: None,
-        },
-        hostname: "host-a".into(),
-        machine_id: None,
-        boot_id: None,
-        environment: Environment {
-            runtime: Some("admin-shell 0.1.0".into()),
-            platform: "linux-x86_64".into(),
-            cwd: "/srv".into(),
-            python_version: None,
-        },
-        reason: None,
-        metadata: serde_json::Map::new(),
-    };
-    draft(EventKind::SessionStart, time, &body)
-}
-
-fn command_start(time: Timestamp, command: u64) -> Draft {
-    let body = CommandStart {
-        command,
-        input: Some(format!("show(\"run_{command}\"); retry(find({command}))")),
-        source: "prompt".into(),
-        input_bytes: None,
-        input_digest: None,
-    };
-    draft(EventKind::CommandStart, time, &body)
-}
-
-fn command_end(time: Timestamp, command: u64) -> Draft {
-    let body = CommandEnd {
-        command,
-        status: Status::Ok,
-        duration_us: 1_500,
-        error: None,
-        reads: Default::default(),
-        output_bytes: 12,
-        output_digest: format!("sha256:{}", "0".repeat(64)),
-        notes: Vec::new(),
-    };
-    draft(EventKind::CommandEnd, time, &body)
 }

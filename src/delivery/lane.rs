@@ -242,12 +242,6 @@ impl Lane {
         Ok(Step::Moved(Moved::default()))
     }
 
-    /// How many events wait, as the journal counts them.
-    pub(super) async fn backlog(&self) -> Result<Option<u64>, JournalError> {
-        let all = self.journal.deliveries().await?;
-        Ok(all.into_iter().find(|one| one.sink == self.sink && one.component == self.component).map(|one| one.backlog))
-    }
-
     /// Another try of what was refused, whole and one by one.
     pub(super) async fn retry(
         &mut self,

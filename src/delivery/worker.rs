@@ -346,15 +346,20 @@ impl Worker {
         });
     }
 
-    async fn show(&mut self, state: SinkState, error: Option<String>) {
-        let mut backlog = Some(0);
-        for lane in &self.lanes {
-            match lane.backlog().await {
-                Ok(Some(waiting)) => backlog = backlog.map(|backlog| backlog + waiting),
-                Ok(None) => {}
-                Err(_) => backlog = None,
-            }
+    /// How many events wait in all lanes: the journal is asked once, because it counts for every sink that it knows.
+    async fn backlog(&mut self) -> Result<u64, JournalError> {
+        if self.lanes.is_empty() {
+            return Ok(0);
         }
+        let all = self.journal.deliveries().await?;
+        let ours = all.iter().filter(|one| {
+            one.sink == self.sink.name() && self.lanes.iter().any(|lane| lane.component == one.component)
+        });
+        Ok(ours.map(|one| one.backlog).sum())
+    }
+
+    async fn show(&mut self, state: SinkState, error: Option<String>) {
+        let backlog = self.backlog().await.ok();
         let breaker = self.breaker.word();
         self.status.send_modify(|status| {
             status.state = state;

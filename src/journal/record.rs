@@ -24,6 +24,9 @@ pub enum SessionStatus {
 }
 
 impl SessionStatus {
+    /// All of them, in the order of a session's life.
+    pub const ALL: [Self; 5] = [Self::Active, Self::Stale, Self::Ended, Self::Crashed, Self::Lost];
+
     /// Whether nothing more is to come of it.
     #[must_use]
     pub fn is_over(self) -> bool {

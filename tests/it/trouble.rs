@@ -17,6 +17,7 @@ use rustix::{
     fs::{FallocateFlags, fallocate},
     process::{Resource, Rlimit, prlimit},
 };
+use sqlx::{Connection, Executor, SqliteConnection};
 
 use crate::fixture::{CTRL_D, PROMPT, Place, Terminal, ask, bodies, kinds, stream, verify};
 
@@ -292,29 +293,51 @@ fn a_state_directory_that_can_not_be_written_is_no_trouble() {
     assert_eq!(place.session().commands, 2);
 }
 
+/// The journal's lock, in somebody else's hands.
+struct Held {
+    runtime: tokio::runtime::Runtime,
+    connection: SqliteConnection,
+}
+
+impl Held {
+    fn lock(place: &Place) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let url = format!("sqlite:{}", place.database().display());
+        let mut connection = runtime.block_on(SqliteConnection::connect(&url)).unwrap();
+        runtime.block_on(connection.execute("BEGIN IMMEDIATE")).unwrap();
+        Self { runtime, connection }
+    }
+
+    fn release(mut self) {
+        self.runtime.block_on(self.connection.execute("ROLLBACK")).unwrap();
+        self.runtime.block_on(self.connection.close()).unwrap();
+    }
+}
+
+/// Ctrl-C ends the wait soon.
+#[track_caller]
+fn interrupts(terminal: &Terminal) {
+    let begun = std::time::Instant::now();
+    terminal.keys("\u{3}");
+    terminal.shows("interrupted").ends_with(PROMPT);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
 /// The same for the very first commit: the command waits for the start of its session.
 #[test]
 fn a_wait_for_the_start_of_the_session_can_be_interrupted() {
-    use sqlx::{Connection, Executor, SqliteConnection};
     let place = Place::new();
     let first = place.victim().on_terminal(100, 60);
     first.ends_with(PROMPT);
     first.keys(CTRL_D);
     first.leaves(0);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let url = format!("sqlite:{}", place.database().display());
-    let mut other = runtime.block_on(SqliteConnection::connect(&url)).unwrap();
-    runtime.block_on(other.execute("BEGIN IMMEDIATE")).unwrap();
+    let held = Held::lock(&place);
     let terminal = place.victim().on_terminal(100, 60);
     terminal.ends_with(PROMPT);
     terminal.keys("bump()\r");
     std::thread::sleep(std::time::Duration::from_millis(500));
-    let begun = std::time::Instant::now();
-    terminal.keys("\u{3}");
-    terminal.shows("interrupted").ends_with(PROMPT);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
-    runtime.block_on(other.execute("ROLLBACK")).unwrap();
-    runtime.block_on(other.close()).unwrap();
+    interrupts(&terminal);
+    held.release();
     assert_eq!(terminal.run("bump()"), "1\n", "the interrupted one did not run");
     terminal.keys(CTRL_D);
     terminal.leaves(0);
@@ -338,23 +361,15 @@ fn a_wait_for_the_start_of_the_session_can_be_interrupted() {
 /// Somebody else holds the journal's lock: Ctrl-C ends the wait for it, and nothing is lost, doubled or made up.
 #[test]
 fn a_wait_for_the_journal_can_be_interrupted() {
-    use sqlx::{Connection, Executor, SqliteConnection};
     let place = Place::new();
     let terminal = place.victim().on_terminal(100, 60);
     terminal.ends_with(PROMPT);
     assert_eq!(terminal.run("bump()"), "1\n");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let url = format!("sqlite:{}", place.database().display());
-    let mut other = runtime.block_on(SqliteConnection::connect(&url)).unwrap();
-    runtime.block_on(other.execute("BEGIN IMMEDIATE")).unwrap();
+    let held = Held::lock(&place);
     terminal.keys("bump()\r");
     std::thread::sleep(std::time::Duration::from_millis(1_000));
-    let begun = std::time::Instant::now();
-    terminal.keys("\u{3}");
-    terminal.shows("interrupted").ends_with(PROMPT);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
-    runtime.block_on(other.execute("ROLLBACK")).unwrap();
-    runtime.block_on(other.close()).unwrap();
+    interrupts(&terminal);
+    held.release();
     assert_eq!(terminal.run("bump()"), "2\n", "the interrupted one did not run");
     terminal.keys(CTRL_D);
     terminal.leaves(0);

@@ -16,9 +16,6 @@ use admin_shell::journal::{Filter, SessionRecord, SessionStatus};
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
 use jiff::Timestamp;
 
-const STATUSES: [SessionStatus; 5] =
-    [SessionStatus::Active, SessionStatus::Stale, SessionStatus::Ended, SessionStatus::Crashed, SessionStatus::Lost];
-
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Only sessions of this component.
@@ -65,8 +62,8 @@ pub(crate) struct List {
 }
 
 fn status() -> impl TypedValueParser<Value = SessionStatus> {
-    PossibleValuesParser::new(STATUSES.map(SessionStatus::as_str)).map(|word| {
-        let named = STATUSES.into_iter().find(|status| status.as_str() == word);
+    PossibleValuesParser::new(SessionStatus::ALL.map(SessionStatus::as_str)).map(|word| {
+        let named = SessionStatus::ALL.into_iter().find(|status| status.as_str() == word);
         named.expect("the parser lets these words through only")
     })
 }

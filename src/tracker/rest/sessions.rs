@@ -222,14 +222,7 @@ pub(super) const TIME: &str = "must be a time such as 2026-03-01T12:00:00Z";
 const SPAN: &str = "must be seconds, or text such as 7d or 1h30m";
 
 fn status(text: &str) -> Result<SessionStatus, String> {
-    let all = [
-        SessionStatus::Active,
-        SessionStatus::Stale,
-        SessionStatus::Ended,
-        SessionStatus::Crashed,
-        SessionStatus::Lost,
-    ];
-    let named = all.into_iter().find(|status| status.as_str() == text);
+    let named = SessionStatus::ALL.into_iter().find(|status| status.as_str() == text);
     named.ok_or_else(|| "must be active, stale, ended, crashed or lost".to_owned())
 }
 
