@@ -285,6 +285,16 @@ impl Event {
         &self.0.body
     }
 
+    /// Whether it is what sealing a draft gives, its place aside.
+    #[cfg_attr(not(feature = "tracker"), allow(dead_code, reason = "shells seal each draft once"))]
+    pub(crate) fn is_of(&self, draft: &Draft) -> bool {
+        let us = |timestamp: Timestamp| timestamp.as_microsecond();
+        self.event_id() == draft.event_id
+            && *self.kind() == draft.kind
+            && us(self.timestamp()) == us(draft.timestamp)
+            && self.body().as_object() == Some(&draft.body)
+    }
+
     /// The body as one of the typed bodies; `None` when it has another shape.
     #[must_use]
     pub fn decode<T: DeserializeOwned>(&self) -> Option<T> {

@@ -15,6 +15,7 @@ mod error;
 mod ledger;
 mod migrate;
 mod open;
+mod opening;
 mod prune;
 mod rebuild;
 mod rows;

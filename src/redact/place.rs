@@ -33,20 +33,26 @@ const PROGRAMS: &[(&str, &[&str])] = &[
 
 /// Finds every secret that its place gives away.
 pub(super) fn find(text: &str, spans: &mut Spans) {
-    if text.contains("://") {
-        urls(text, spans);
-        hooks(text, spans);
-    }
-    if text.contains("-----") {
-        pem_blocks(text, spans);
-    }
-    if text.contains("Private-Lines:") {
+    // Most texts are short, and looking for one byte costs a tenth of looking for a word.
+    let has = |byte: u8| text.as_bytes().contains(&byte);
+    if has(b':') {
+        if text.contains("://") {
+            urls(text, spans);
+            hooks(text, spans);
+        }
         putty_key(text, spans);
     }
-    go_dsn(text, spans);
-    identified_by(text, spans);
-    schemes(text, spans);
-    programs(text, spans);
+    if has(b'-') && text.contains("-----") {
+        pem_blocks(text, spans);
+    }
+    if has(b'@') {
+        go_dsn(text, spans);
+    }
+    if has(b' ') {
+        identified_by(text, spans);
+        schemes(text, spans);
+        programs(text, spans);
+    }
 }
 
 /// `scheme://name:password@host`. The password may hold `/`, `#` or `@` that should have been escaped.

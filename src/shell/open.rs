@@ -145,6 +145,20 @@ impl<S: AdminShell> Shell<S> {
         let call = CallCx { info: Arc::clone(&info), reach: reach.clone(), line, cancelled };
         let cx = Cx::new(Arc::clone(&self.shell), call);
         let adapters = adapter_names(&cx).await;
+        // The engine is built on a thread of its own, beside all that follows.
+        let registry = Arc::new(registry);
+        let callables: Vec<_> = entries.iter().map(|entry| bind(Arc::clone(entry), &self.shell)).collect();
+        // Weak: the engine's functions reach the session that owns the engine.
+        let status = Arc::new(OnceLock::<WeakSession>::new());
+        let (shown, about) = (Arc::clone(&registry), Arc::clone(&status));
+        let shown_sinks = Arc::clone(&outlet);
+        let interpreter = Interpreter::start(
+            callables.clone(),
+            Box::new(move |name| repl::help_text(&shown, name)),
+            Box::new(move || session_record(&about, &shown_sinks)),
+            self.scripts.clone(),
+            redactor.clone(),
+        )?;
         // The lock comes before the start event: whoever finds the event finds the lock.
         let live = LiveSession::begin(settings.database.place(), &info.session_id);
         let recorder = Arc::new(Recorder::new(
@@ -158,6 +172,9 @@ impl<S: AdminShell> Shell<S> {
         if outlet.begins_now() {
             recorder.note_head();
         }
+        // What fails before this has recorded nothing yet, and nothing fails behind it.
+        let begun = begin(Arc::clone(&recorder), settings.database.clone(), Arc::clone(&info), Arc::clone(&outlet));
+        let begun = tokio::spawn(begun);
         let asked = Arc::clone(&recorder);
         reach.ask_recording(Box::new(move || {
             let recorder = Arc::clone(&asked);
@@ -180,22 +197,6 @@ impl<S: AdminShell> Shell<S> {
             compute_limit: self.compute_limit,
             held: crate::script::Held::default(),
         });
-        let registry = Arc::new(registry);
-        let callables: Vec<_> = entries.iter().map(|entry| bind(Arc::clone(entry), &self.shell)).collect();
-        // Weak: the engine's functions reach the session that owns the engine.
-        let status = Arc::new(OnceLock::<WeakSession>::new());
-        let (shown, about) = (Arc::clone(&registry), Arc::clone(&status));
-        let shown_sinks = Arc::clone(&outlet);
-        let interpreter = Interpreter::start(
-            callables.clone(),
-            Box::new(move |name| repl::help_text(&shown, name)),
-            Box::new(move || session_record(&about, &shown_sinks)),
-            self.scripts.clone(),
-            redactor,
-        )?;
-        // Last: what fails or panics before has recorded nothing yet.
-        let begun = begin(Arc::clone(&recorder), settings.database.clone(), Arc::clone(&info), Arc::clone(&outlet));
-        let begun = tokio::spawn(begun);
         let leaving = Leaving::new(begun);
         match live {
             Ok(live) => leaving.hold(live),

@@ -7,8 +7,7 @@
 //! - Every refusal is an answer with `status: "error"` that names the field and the rule; then nothing is stored.
 //! - null means absent, everywhere.
 //! - The `event_id` of a start is the id of its event: sent again with the same arguments it answers the same session,
-//!   with others it is refused. What was sent is kept as the digest of its redacted form, so that no secret of it can be
-//!   guessed from the record.
+//!   with others it is refused.
 //! - Only a stream that this journal began for such a client is ended in it. The end of any other session is an
 //!   observation, which its owner's own end overrules.
 //! - What a client started under a token, only that client ends.
@@ -18,7 +17,7 @@ mod end;
 mod start;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Caller, Tracker, TrackerError};
 use crate::{
@@ -29,7 +28,7 @@ use crate::{
 
 use self::{arguments::without_nulls, end::End, start::Start};
 
-/// What the body of a start holds that no shell's has: who began the session, and what was sent.
+/// What the body of a start holds that no shell's has: who began the session, and the id that was chosen for it.
 const MARK: &str = "legacy";
 
 /// What `track_session_start` answers.
@@ -80,12 +79,13 @@ impl Tracker {
         let caller = self.caller_of_older(shown, &arguments).await?;
         let start = Start::read(&arguments)?;
         caller.require_component(start.component())?;
-        let (stream, draft, mark) = start.drafted(caller.writer(), &arguments)?;
-        let stored = self.journal().record(&stream, &[draft]).await?;
+        let (stream, draft) = start.drafted(caller.writer());
+        let stored = self.journal().record(&stream, std::slice::from_ref(&draft)).await?;
         let event = stored.first().ok_or_else(|| impossible("event_id", "was not stored"))?;
         // Stored before: by this very call, sent again, or by somebody else.
-        let session = event.stream().as_str().parse::<SessionId>();
-        match (event.body().get(MARK) == Some(&mark) && event.journal() == self.journal().id(), session) {
+        let is_this =
+            event.is_of(&draft) && event.component() == stream.component && event.journal() == self.journal().id();
+        match (is_this, event.stream().as_str().parse::<SessionId>()) {
             (true, Ok(session)) => Ok(session),
             _ => Err(impossible("event_id", "is stored already, with other arguments: give each start its own")),
         }
@@ -165,11 +165,6 @@ enum Outcome {
 
 /// Longer than any id: what is given back of something that is none.
 const LONGEST_ID: usize = 128;
-
-/// What the start of a session is marked with.
-fn mark(writer: Option<&str>, digest: &str) -> Value {
-    json!({ "arguments_digest": digest, "writer": writer })
-}
 
 /// Whether a caller is the one who began a session, or may act for others.
 fn is_writer(caller: &Caller, began: &Event) -> Result<(), TrackerError> {

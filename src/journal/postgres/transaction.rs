@@ -206,10 +206,7 @@ impl<'c> Transaction<'c> {
 
     /// Opens a stream that is not there yet. What was said about its session before it came is kept for its first event.
     fn open_stream(&mut self, id: &StreamId, component: &str, own: bool) {
-        let mut said = self.said.remove(id.as_str()).unwrap_or_default();
-        let about =
-            |observation: &Observation| observation.about.as_ref().is_some_and(|about| about.as_str() == id.as_str());
-        said.extend(self.observations.iter().filter(|row| about(&row.1)).map(|row| (row.1.what.clone(), row.2)));
+        let said = self.said.remove(id.as_str()).unwrap_or_default();
         self.opened += 1;
         self.opened_more = true;
         let is_session = matches!(id, StreamId::Session(_));
@@ -265,8 +262,9 @@ impl<'c> Transaction<'c> {
         let Some(about) = observation.about.clone() else { return Ok(()) };
         let time_us = event.timestamp().as_microsecond();
         self.prefetch(&[about.as_str()], &[]).await?;
-        if let Some(loaded) = self.streams.get_mut(about.as_str()) {
-            loaded.observe(&observation.what, time_us);
+        match self.streams.get_mut(about.as_str()) {
+            Some(loaded) => loaded.observe(&observation.what, time_us),
+            None => self.said.entry(about.as_str().to_owned()).or_default().push((observation.what.clone(), time_us)),
         }
         self.observations.push((self.position, observation, time_us));
         Ok(())

@@ -18,10 +18,10 @@ impl Transaction<'_> {
     pub(super) async fn record(&mut self, stream: &Stream, drafts: &[Draft]) -> Result<Vec<Event>, JournalError> {
         let name = stream.id.as_str();
         let ids: Vec<Uuid> = drafts.iter().map(Draft::event_id).collect();
-        self.prefetch(&[name], &ids).await?;
+        self.provide(&[name], &ids).await?;
         let Sealed { events, fresh } = seal(stream, drafts, self.journal, self.streams.get(name), &self.known)?;
         if !fresh.is_empty() && !self.streams.contains_key(name) {
-            self.open_stream(&stream.id, &stream.component, true).await?;
+            self.open_stream(&stream.id, &stream.component, true);
         }
         for event in &fresh {
             self.push(&event.clone().into()).await?;
@@ -35,7 +35,7 @@ impl Transaction<'_> {
         names.sort_unstable();
         names.dedup();
         let ids: Vec<Uuid> = parcels.iter().map(Parcel::event_id).collect();
-        self.prefetch(&names, &ids).await?;
+        self.provide(&names, &ids).await?;
         let mut verdicts = Vec::with_capacity(parcels.len());
         for parcel in parcels {
             let verdict = self.judge(parcel).await?;
@@ -43,7 +43,7 @@ impl Transaction<'_> {
                 Verdict::Accepted if self.known.contains_key(&parcel.event_id()) => self.fill(parcel).await?,
                 Verdict::Accepted => {
                     if !self.streams.contains_key(parcel.stream().as_str()) {
-                        self.open_stream(parcel.stream(), parcel.component(), false).await?;
+                        self.open_stream(parcel.stream(), parcel.component(), false);
                     }
                     self.push(parcel).await?;
                 }

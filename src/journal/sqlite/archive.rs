@@ -62,7 +62,7 @@ impl SqliteJournal {
             for event in &observations {
                 transaction.prefetch(&[event.stream().as_str()], &[]).await?;
                 if !transaction.streams.contains_key(event.stream().as_str()) {
-                    transaction.open_stream(event.stream(), event.component(), false).await?;
+                    transaction.open_stream(event.stream(), event.component(), false);
                 }
                 transaction.push(&event.clone().into()).await?;
             }

@@ -12,18 +12,35 @@ use crate::{
     journal::{
         Parcel,
         loaded::{Gathered, SELECT_KNOWN, SELECT_STREAMS, Waiting, gather},
-        projection::{Change, Picture, Totals, duration_class},
+        projection::{Change, Facts, Picture, Totals, duration_class},
         replay::Command,
     },
 };
 
-/// The last position and its link; after everything was folded, those of the checkpoint.
-pub(super) const SELECT_HEAD: &str = "SELECT position, link FROM events ORDER BY position DESC LIMIT 1";
+/// Streams ever opened, the last position and its link.
+pub(super) const SELECT_HEAD: &str = "SELECT j.streams, e.position, e.link FROM journal j \
+     LEFT JOIN (SELECT position, link FROM events ORDER BY position DESC LIMIT 1) e";
 
 pub(super) fn select_streams(script: &mut Script, names: &[&str]) {
     for names in names.chunks(128) {
         let places = places(names.len());
         script.add(&format!("{SELECT_STREAMS} WHERE s.name IN ({})", marks(places)));
+        for at in 0..places {
+            script.bind(names.get(at).copied());
+        }
+    }
+}
+
+pub(super) const SAID_COLUMNS: usize = 3;
+
+/// What was said about sessions that are not there yet.
+pub(super) fn select_said(script: &mut Script, names: &[&str]) {
+    for names in names.chunks(128) {
+        let places = places(names.len());
+        script.add(&format!(
+            "SELECT about, what, time_us FROM observations WHERE about IN ({}) ORDER BY position",
+            marks(places)
+        ));
         for at in 0..places {
             script.bind(names.get(at).copied());
         }
@@ -180,20 +197,27 @@ fn write_session(script: &mut Script, name: &str, loaded: &Loaded, picture: &Pic
 }
 
 /// Inserts a session's row.
-pub(super) fn insert_session(
-    script: &mut Script,
-    stream: i64,
-    name: &str,
-    picture: &Picture,
-    facts: &crate::journal::projection::Facts,
-) {
+pub(super) fn insert_session(script: &mut Script, stream: i64, name: &str, picture: &Picture, facts: &Facts) {
+    script.add(&format!(
+        "INSERT INTO sessions ({}) VALUES ({})",
+        SESSION_COLUMNS.join(","),
+        marks(SESSION_COLUMNS.len())
+    ));
+    bind_session(script, stream, name, picture, facts);
+}
+
+/// The columns of a session's row.
+#[rustfmt::skip]
+pub(super) const SESSION_COLUMNS: [&str; 29] = [
+    "stream", "session_id", "component", "order_us", "start_us", "end_us", "duration_us", "duration_class", "status",
+    "end_reason", "own_end", "inferred", "component_type", "component_version", "shell_type", "mode", "pid", "username",
+    "home", "uid", "actor_kind", "verified", "hostname", "platform", "runtime", "python_version", "working_directory",
+    "reason", "metadata",
+];
+
+/// Binds the row of [`SESSION_COLUMNS`].
+pub(super) fn bind_session(script: &mut Script, stream: i64, name: &str, picture: &Picture, facts: &Facts) {
     let span = &picture.span;
-    script.add(
-        "INSERT INTO sessions (stream, session_id, component, order_us, start_us, end_us, duration_us, duration_class, \
-         status, end_reason, own_end, inferred, component_type, component_version, shell_type, mode, pid, username, \
-         home, uid, actor_kind, verified, hostname, platform, runtime, python_version, working_directory, reason, \
-         metadata) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    );
     script.bind(stream).bind(name).bind(picture.component.as_str()).bind(span.order_us).bind(span.start_us);
     script.bind(span.end_us).bind(span.duration_us).bind(span.duration_us.map(duration_class));
     script.bind(span.state.as_str()).bind(span.end_reason.as_deref()).bind(span.own_end).bind(span.inferred);
@@ -207,18 +231,23 @@ pub(super) fn insert_session(
 
 /// Adds to the sums of a day, in `rollups` or `rollups_base`.
 pub(super) fn add_totals(script: &mut Script, table: &str, day: i64, component: &str, totals: &Totals) {
-    script.add(&format!(
-        "INSERT INTO {table} (day, component, sessions, ended, inferred, duration_us, commands, outcomes, failed, \
-         writes, destroys) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET sessions = sessions + \
-         excluded.sessions, ended = ended + excluded.ended, inferred = inferred + excluded.inferred, duration_us = \
-         duration_us + excluded.duration_us, commands = commands + excluded.commands, outcomes = outcomes + \
-         excluded.outcomes, failed = failed + excluded.failed, writes = writes + excluded.writes, destroys = destroys \
-         + excluded.destroys"
-    ));
+    script.add(&sum_up(table, "VALUES (?,?,?,?,?,?,?,?,?,?,?)"));
     script.bind(day).bind(component);
     for column in totals.columns() {
         script.bind(column);
     }
+}
+
+/// The statement that adds rows to sums.
+pub(super) fn sum_up(table: &str, rows: &str) -> String {
+    format!(
+        "INSERT INTO {table} (day, component, sessions, ended, inferred, duration_us, commands, outcomes, failed, \
+         writes, destroys) {rows} ON CONFLICT DO UPDATE SET sessions = sessions + \
+         excluded.sessions, ended = ended + excluded.ended, inferred = inferred + excluded.inferred, duration_us = \
+         duration_us + excluded.duration_us, commands = commands + excluded.commands, outcomes = outcomes + \
+         excluded.outcomes, failed = failed + excluded.failed, writes = writes + excluded.writes, destroys = destroys \
+         + excluded.destroys"
+    )
 }
 
 /// A number of places of few different sizes, so that statements are found in the cache.
@@ -226,7 +255,7 @@ fn places(count: usize) -> usize {
     count.next_power_of_two()
 }
 
-fn marks(count: usize) -> String {
+pub(super) fn marks(count: usize) -> String {
     let mut marks = "?,".repeat(count);
     marks.pop();
     marks

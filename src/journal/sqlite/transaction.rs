@@ -19,7 +19,8 @@ use uuid::Uuid;
 use super::{
     error::{Code, code, translate},
     migrate::SCHEMA_VERSION,
-    rows::{self, EventRow, KNOWN_COLUMNS, Loaded},
+    opening,
+    rows::{self, EventRow, KNOWN_COLUMNS, Loaded, SAID_COLUMNS},
     script::{Script, Shape, Stopped},
     single,
     writer::{check_version, failed_commit},
@@ -44,6 +45,7 @@ pub(super) struct Warm {
     data_version: i64,
     position: i64,
     link: Hash,
+    opened: i64,
 }
 
 /// Why a transaction was not committed.
@@ -75,17 +77,19 @@ pub(super) struct Transaction<'c> {
     pub(super) now_us: i64,
     pub(super) streams: HashMap<String, Loaded>,
     pub(super) known: HashMap<Uuid, Known>,
+    /// What was said about sessions that are not there yet.
+    said: HashMap<String, Vec<(String, i64)>>,
     pub(super) path: &'c Path,
-    /// What `begin` has read is what the first piece of work needs.
-    is_first: bool,
+    /// What all of its work needs has been read.
+    is_provided: bool,
     /// It goes on from a commit, and has not begun: its only trip begins, checks that nobody has written since, and
     /// commits.
     goes_on: bool,
     data_version: i64,
     position: i64,
     link: Hash,
-    /// Streams ever opened, once it was asked for.
-    opened: Option<i64>,
+    /// Streams ever opened.
+    opened: i64,
     opened_more: bool,
     events: Vec<EventRow>,
     changes: Vec<(i64, i64, i64, Change)>,
@@ -93,7 +97,8 @@ pub(super) struct Transaction<'c> {
 }
 
 impl<'c> Transaction<'c> {
-    /// Begins, and reads in the same trip the head of the journal, some streams, and which of some ids are stored.
+    /// Begins, and reads in the same trip where the journal stands, some streams, and which of some ids are stored. Where
+    /// ids are given, they and the streams are all that will be needed.
     pub(super) async fn begin(
         connection: &'c mut SqliteConnection,
         path: &'c Path,
@@ -105,12 +110,17 @@ impl<'c> Transaction<'c> {
         script.add("BEGIN IMMEDIATE").add("PRAGMA user_version").add("PRAGMA data_version").add(rows::SELECT_HEAD);
         rows::select_streams(&mut script, names);
         rows::select_known(&mut script, ids);
+        rows::select_said(&mut script, names);
         let answers = script.run(connection).await.map_err(|stopped| translate(&stopped.error, path))?;
         let first = |at: usize| answers.get(at).and_then(|rows| rows.first());
         check_version(number(first(1), 0)?)?;
         let data_version = number(first(2), 0)?;
-        let (position, link) = match first(3) {
-            Some(row) => (row.cell(0)?, rows::hash(row, 1)?),
+        let Some(head) = first(3) else {
+            return Err(JournalError::Damaged("its own row is missing".to_owned()));
+        };
+        let opened = head.cell(0)?;
+        let (position, link) = match head.cell::<Option<i64>>(1)? {
+            Some(position) => (position, rows::hash(head, 2)?),
             None => (0, genesis(journal)),
         };
         let mut transaction = Self {
@@ -119,19 +129,20 @@ impl<'c> Transaction<'c> {
             now_us: Timestamp::now().as_microsecond(),
             streams: HashMap::new(),
             known: HashMap::new(),
+            said: HashMap::new(),
             path,
-            is_first: !ids.is_empty(),
+            is_provided: !ids.is_empty(),
             goes_on: false,
             data_version,
             position,
             link,
-            opened: None,
+            opened,
             opened_more: false,
             events: Vec::new(),
             changes: Vec::new(),
             observations: Vec::new(),
         };
-        transaction.take_in(answers.get(4..).unwrap_or_default())?;
+        transaction.take_in(names, answers.get(4..).unwrap_or_default())?;
         Ok(transaction)
     }
 
@@ -148,13 +159,14 @@ impl<'c> Transaction<'c> {
             now_us: Timestamp::now().as_microsecond(),
             streams: warm.streams,
             known: HashMap::new(),
+            said: HashMap::new(),
             path,
-            is_first: true,
+            is_provided: true,
             goes_on: true,
             data_version: warm.data_version,
             position: warm.position,
             link: warm.link,
-            opened: None,
+            opened: warm.opened,
             opened_more: false,
             events: Vec::new(),
             changes: Vec::new(),
@@ -162,57 +174,60 @@ impl<'c> Transaction<'c> {
         }
     }
 
-    /// Reads the streams and ids that a piece of work needs and that are not known yet.
+    /// Reads the streams and ids that a piece of work needs, unless `begin` has done so.
+    pub(super) async fn provide(&mut self, names: &[&str], ids: &[Uuid]) -> Result<(), JournalError> {
+        if self.is_provided { Ok(()) } else { self.prefetch(names, ids).await }
+    }
+
+    /// Reads some streams that are not known yet, and some ids.
     pub(super) async fn prefetch(&mut self, names: &[&str], ids: &[Uuid]) -> Result<(), JournalError> {
-        if std::mem::take(&mut self.is_first) {
-            return Ok(());
-        }
-        let names: Vec<&str> = names.iter().copied().filter(|name| !self.streams.contains_key(*name)).collect();
+        let is_new = |name: &&str| !self.streams.contains_key(*name) && !self.said.contains_key(*name);
+        let names: Vec<&str> = names.iter().copied().filter(is_new).collect();
         if names.is_empty() && ids.is_empty() {
             return Ok(());
         }
         let mut script = Script::default();
         rows::select_streams(&mut script, &names);
         rows::select_known(&mut script, ids);
+        rows::select_said(&mut script, &names);
         let answers = self.read(script).await?;
-        self.take_in(&answers)
+        self.take_in(&names, &answers)
     }
 
-    fn take_in(&mut self, answers: &[Vec<SqliteRow>]) -> Result<(), JournalError> {
+    fn take_in(&mut self, names: &[&str], answers: &[Vec<SqliteRow>]) -> Result<(), JournalError> {
+        let mut said = Vec::new();
         for row in answers.iter().flatten() {
-            if row.len() == KNOWN_COLUMNS {
-                let (id, known) = rows::known(row)?;
-                self.known.insert(id, known);
-            } else {
-                let (name, loaded) = rows::loaded(row)?;
-                self.streams.entry(name).or_insert(loaded);
+            match row.len() {
+                KNOWN_COLUMNS => {
+                    let (id, known) = rows::known(row)?;
+                    self.known.insert(id, known);
+                }
+                SAID_COLUMNS => said.push(row),
+                _ => {
+                    let (name, loaded) = rows::loaded(row)?;
+                    self.streams.entry(name).or_insert(loaded);
+                }
+            }
+        }
+        for name in names.iter().filter(|name| !self.streams.contains_key(**name)) {
+            self.said.insert((*name).to_owned(), Vec::new());
+        }
+        for row in said {
+            let about: String = row.cell(0)?;
+            if let Some(said) = self.said.get_mut(&about) {
+                said.push((row.cell(1)?, row.cell(2)?));
             }
         }
         Ok(())
     }
 
     /// Opens a stream that is not there yet. What was said about its session before it came is kept for its first event.
-    pub(super) async fn open_stream(&mut self, id: &StreamId, component: &str, own: bool) -> Result<(), JournalError> {
-        if !self.observations.is_empty() {
-            self.flush().await?;
-        }
-        let mut script = Script::default();
-        script.add("SELECT what, time_us FROM observations WHERE about = ? ORDER BY position").bind(id.as_str());
-        if self.opened.is_none() {
-            script.add("SELECT streams FROM journal");
-        }
-        let answers = self.read(script).await?;
-        let said = answers.first().into_iter().flatten().map(|row| Ok((row.cell(0)?, row.cell(1)?)));
-        let said = said.collect::<Result<_, JournalError>>()?;
-        let before = match self.opened {
-            Some(opened) => opened,
-            None => number(answers.get(1).and_then(|rows| rows.first()), 0)?,
-        };
-        self.opened = Some(before + 1);
+    pub(super) fn open_stream(&mut self, id: &StreamId, component: &str, own: bool) {
+        let said = self.said.remove(id.as_str()).unwrap_or_default();
+        self.opened += 1;
         self.opened_more = true;
         let is_session = matches!(id, StreamId::Session(_));
-        self.streams.insert(id.as_str().to_owned(), Loaded::new(before + 1, component, own, is_session, said));
-        Ok(())
+        self.streams.insert(id.as_str().to_owned(), Loaded::new(self.opened, component, own, is_session, said));
     }
 
     /// Puts an event, or its stub, at the end of the journal and at the head of its stream, which must be loaded.
@@ -251,8 +266,9 @@ impl<'c> Transaction<'c> {
         let Some(about) = observation.about.clone() else { return Ok(()) };
         let time_us = event.timestamp().as_microsecond();
         self.prefetch(&[about.as_str()], &[]).await?;
-        if let Some(loaded) = self.streams.get_mut(about.as_str()) {
-            loaded.observe(&observation.what, time_us);
+        match self.streams.get_mut(about.as_str()) {
+            Some(loaded) => loaded.observe(&observation.what, time_us),
+            None => self.said.entry(about.as_str().to_owned()).or_default().push((observation.what.clone(), time_us)),
         }
         self.observations.push((self.position, observation, time_us));
         Ok(())
@@ -306,7 +322,12 @@ impl<'c> Transaction<'c> {
         // A command's commit is one trip. Much to write is written in scripts that are found in the cache.
         let changed = self.streams.values().filter(|stream| stream.has_changed()).count();
         let shape = if self.events.len() <= 4 && changed <= 2 { Shape::One } else { Shape::Many };
-        if let Some(script) = self.single() {
+        let single = self.single();
+        if single.is_none() && self.goes_on && self.opened_more {
+            // What was said about the session was not looked for.
+            return Err(Uncommitted::Stale);
+        }
+        if let Some(script) = single {
             return match script.run(self.connection).await {
                 Ok(_) => Ok(self.into_warm()),
                 Err(Stopped { error, .. }) if code(&error) == Code::Other => Err(Uncommitted::Stale),
@@ -353,16 +374,22 @@ impl<'c> Transaction<'c> {
             return None;
         }
         let change = self.changes.first().map(|(.., change)| change);
-        let loaded = self.streams.get(row.parcel.stream().as_str())?;
+        let name = row.parcel.stream().as_str();
+        let loaded = self.streams.get(name)?;
+        if self.opened_more {
+            return opening::script(row, name, loaded, self.now_us);
+        }
         single::script(row, change, loaded, self.now_us)
     }
 
     fn into_warm(self) -> Warm {
+        let Self { mut streams, data_version, position, link, opened, .. } = self;
         // One process records few sessions at a time; a tracker's many are read again.
-        let streams = if self.streams.len() > 4 { HashMap::new() } else { self.streams };
-        let mut streams = streams;
+        if streams.len() > 4 {
+            streams.clear();
+        }
         streams.values_mut().for_each(Loaded::settle);
-        Warm { streams, data_version: self.data_version, position: self.position, link: self.link }
+        Warm { streams, data_version, position, link, opened }
     }
 
     /// Runs a script inside the transaction.

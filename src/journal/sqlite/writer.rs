@@ -25,6 +25,7 @@ use tokio::{
 use super::{
     error::{Code, code, translate},
     migrate::{self, Look, SCHEMA_VERSION},
+    opening,
     script::{Script, Stopped},
     single,
     site::Site,
@@ -53,10 +54,12 @@ impl Work {
         }
     }
 
-    /// Few drafts of a stream that is at hand, none of which says something about another one.
+    /// Few drafts of a stream that is at hand, none of which says something about another one; or the start of a session.
     fn is_short(&self, warm: &Warm) -> bool {
         let Self::Record(stream, drafts, _) = self else { return false };
-        let Some(loaded) = warm.streams.get(stream.id.as_str()) else { return false };
+        let Some(loaded) = warm.streams.get(stream.id.as_str()) else {
+            return matches!(drafts.as_slice(), [start] if *start.kind() == EventKind::SessionStart);
+        };
         // A session begins and ends once: whoever says it again has to be looked up.
         let ends_again = || loaded.picture.as_ref().is_some_and(|picture| picture.span.own_end);
         drafts.len() <= 4
@@ -240,7 +243,8 @@ impl Writer {
             return GoneOn::Not(vec![Work::Record(stream, drafts, reply)]);
         };
         if !std::mem::replace(&mut slot.is_prepared, true)
-            && let Err(error) = connection.execute(AssertSqlSafe(single::prepare())).await
+            && let Err(error) =
+                connection.execute(AssertSqlSafe([single::prepare(), opening::prepare()].concat())).await
         {
             tracing::debug!(%error, "events are recorded with more than one statement");
         }
@@ -325,21 +329,25 @@ impl Writer {
         outcome
     }
 
-    /// Begins a transaction, and reads in the same trip what the first piece of work needs.
+    /// Begins a transaction, and reads in the same trip what all of the work needs.
     async fn begin<'c>(
         &'c self,
         connection: &'c mut SqliteConnection,
         works: &[Work],
     ) -> Result<Transaction<'c>, JournalError> {
-        let (mut names, ids): (Vec<&str>, Vec<_>) = match works.first() {
-            Some(Work::Record(stream, drafts, _)) => {
-                (vec![stream.id.as_str()], drafts.iter().map(Draft::event_id).collect())
+        let (mut names, mut ids) = (Vec::new(), Vec::new());
+        for work in works {
+            match work {
+                Work::Record(stream, drafts, _) => {
+                    names.push(stream.id.as_str());
+                    ids.extend(drafts.iter().map(Draft::event_id));
+                }
+                Work::Receive(parcels, _) => {
+                    names.extend(parcels.iter().map(|parcel| parcel.stream().as_str()));
+                    ids.extend(parcels.iter().map(Parcel::event_id));
+                }
             }
-            Some(Work::Receive(parcels, _)) => {
-                parcels.iter().map(|parcel| (parcel.stream().as_str(), parcel.event_id())).unzip()
-            }
-            None => Default::default(),
-        };
+        }
         names.sort_unstable();
         names.dedup();
         Transaction::begin(connection, self.path(), &self.journal, &names, &ids).await

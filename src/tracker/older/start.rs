@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{MARK, arguments::Given, mark};
+use super::{MARK, arguments::Given};
 use crate::{
     event::{
-        Draft, EventKind, Hash, Invalid, SessionId, check_component_name, check_label, check_metadata, check_pid,
-        check_text, check_timestamp,
+        Draft, EventKind, Invalid, SessionId, check_component_name, check_label, check_metadata, check_pid, check_text,
+        check_timestamp,
     },
     journal::Stream,
     redact::Redactor,
@@ -86,19 +86,10 @@ impl<'a> Start<'a> {
         self.component
     }
 
-    /// The stream to open, its first event, and the mark in it that says who sent what.
-    ///
-    /// # Errors
-    /// When what was sent has no canonical form.
-    pub(super) fn drafted(
-        self,
-        writer: Option<&str>,
-        arguments: &Map<String, Value>,
-    ) -> Result<(Stream, Draft, Value), Invalid> {
-        let redactor = Redactor::default();
-        let mark = mark(writer.map(recorded).as_deref(), &digest(&redactor, arguments)?);
+    /// The stream to open, and its first event. The same arguments make the same event, whoever stores it.
+    pub(super) fn drafted(self, writer: Option<&str>) -> (Stream, Draft) {
         let known = |name| self.metadata.and_then(|metadata| metadata.get(name)).and_then(Value::as_str);
-        let mut body = json!({
+        let body = json!({
             "shell_type": self.shell_type,
             // Whoever does not say is of the type that bears its component's name, as shells are.
             "component_type": known("component_type").unwrap_or(self.component),
@@ -111,15 +102,14 @@ impl<'a> Start<'a> {
             "hostname": self.hostname,
             "environment": self.environment,
             "metadata": self.metadata.cloned().unwrap_or_default(),
+            MARK: {"session_id": self.session_id, "writer": writer},
         });
-        body[MARK] = mark.clone();
-        let draft = redactor.draft(EventKind::SessionStart, self.timestamp, &body);
+        let draft = Redactor::default().draft(EventKind::SessionStart, self.timestamp, &body);
         let draft = match self.event_id {
             Some(id) => draft.with_event_id(id),
             None => draft,
         };
-        let stream = stream(self.session_id.unwrap_or_default(), self.component);
-        Ok((stream, draft, mark))
+        (stream(self.session_id.unwrap_or_default(), self.component), draft)
     }
 }
 
@@ -131,15 +121,4 @@ pub(super) fn recorded(writer: &str) -> String {
 /// The stream of a session.
 pub(super) fn stream(id: SessionId, component: &str) -> Stream {
     Stream { id: id.into(), component: component.to_owned() }
-}
-
-/// What was sent, as two calls are compared: equal as JSON, the id of the event as a UUID, without the token.
-fn digest(redactor: &Redactor, arguments: &Map<String, Value>) -> Result<String, Invalid> {
-    let mut compared = arguments.clone();
-    compared.remove("token");
-    // Two calls that are compared have it in common, however each spells it.
-    compared.remove("event_id");
-    let canonical = serde_json_canonicalizer::to_vec(&redactor.fields(compared))
-        .map_err(|error| Invalid::new("metadata", format!("has no canonical form: {error}")))?;
-    Ok(Hash::of(&canonical).to_string())
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use admin_shell::{
     event::Status,
-    journal::{Found, JournalError},
+    journal::{Found, JournalError, SessionStatus},
 };
 
 use super::fixture::{Store, Writing, at, command_end, command_start, observation, on_every_store, start};
@@ -36,6 +36,29 @@ on_every_store! {
         let status = journal.status().await.expect("status");
         assert_eq!((status.sessions, status.position), (16, 16 * 41));
         let report = journal.verify(None).await.expect("verified");
+        assert!(report.faults.is_empty(), "{:?}", report.faults);
+    }
+
+    async fn two_programs_begin_sessions_in_turn(store: &Store) {
+        let (one, other) = (store.open().await, store.open().await);
+        let said_before = Writing::new("orchestrator");
+        for round in 0..6 {
+            for journal in [&one, &one, &other] {
+                let session = Writing::new("orchestrator");
+                let events = session.record(&**journal, &[start(at(round), "ada", "host-a")]).await.expect("begun");
+                let again = session.record(&**journal, &[start(at(round), "ada", "host-a")]).await;
+                assert!(matches!(again, Err(JournalError::Invalid(_))), "{again:?}");
+                assert_eq!(events[0].seq(), 0);
+            }
+            let drafts = [observation(at(round), Some(&said_before.id), "crashed")];
+            one.record(&one.own_stream(), &drafts).await.expect("observed");
+        }
+        said_before.record(&*one, &[start(at(9), "ada", "host-a")]).await.expect("begun");
+        let Ok(Found::One(session)) = other.find(said_before.id.as_str()).await else { panic!("it is there") };
+        assert_eq!(session.status, SessionStatus::Crashed);
+        let status = other.status().await.expect("status");
+        assert_eq!((status.sessions, status.position), (19, 25));
+        let report = other.verify(None).await.expect("verified");
         assert!(report.faults.is_empty(), "{:?}", report.faults);
     }
 

@@ -263,18 +263,20 @@ async fn the_same_call_again_is_the_same_session() {
     let service = Service::open();
     let given = start();
     let id = tracked(&service, &given).await;
-    let mut same = vec![given.clone(); 5];
+    let mut same = vec![given.clone(); 6];
     same[1]["event_id"] = json!(given["event_id"].as_str().unwrap().to_uppercase());
     same[2]["metadata"]["nothing"] = Value::Null;
     same[3]["token"] = json!("another");
     same[4]["pid"] = json!(12345.0);
+    // The same instant, spelled otherwise.
+    same[5]["timestamp"] = json!("2026-02-06T10:30:00.123456Z");
     for again in same {
         assert_eq!(tracked(&service, &again).await, id, "{again}");
     }
     let mut others = vec![given.clone(); 6];
     others[0]["pid"] = json!(12346);
     others[1]["metadata"]["adapters"] = json!(["prefect", "x"]);
-    others[2]["timestamp"] = json!("2026-02-06T10:30:00.123456Z");
+    others[2]["timestamp"] = json!("2026-02-06T10:30:00.123457Z");
     others[3]["component_name"] = json!("manager");
     others[4]["user"]["more"] = json!(1);
     others[5]["session_id"] = json!(SessionId::new());
