@@ -1,6 +1,10 @@
 //! What delivery costs a command while the tracker is dead or hangs: the same session without a sink, with one that refuses
 //! every call, and with one that never answers, in turns, so that the difference holds while the machine's speed drifts.
 
+#[path = "material/report.rs"]
+#[allow(dead_code, reason = "not every bench has limits of both kinds")]
+mod report;
+
 use std::time::Instant;
 
 use admin_shell::{
@@ -9,6 +13,8 @@ use admin_shell::{
     event::ActorKind,
     testing::{FaultySink, SinkFault},
 };
+
+use report::{Report, quantile};
 
 const ROUNDS: usize = 400;
 const LIMIT_MS: f64 = 1.0;
@@ -72,7 +78,7 @@ async fn main() -> std::process::ExitCode {
     let none = open(None).await;
     let dead = open(Some(SinkFault::Refuses)).await;
     let hanging = open(Some(SinkFault::Hangs)).await;
-    let mut within = true;
+    let mut report = Report::new();
     let (mut alone, mut with_dead, mut with_hanging) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let base = command(&none).await;
@@ -80,23 +86,12 @@ async fn main() -> std::process::ExitCode {
         with_dead.push(command(&dead).await - base);
         with_hanging.push(command(&hanging).await - base);
     }
-    println!("{:<56} {:>10.3}", "(a command without a sink, ms)", median(&mut alone));
+    report.note("(a command without a sink, ms)", quantile(&mut alone, 0.5));
     for (what, values) in [("dead", &mut with_dead), ("hanging", &mut with_hanging)] {
-        let added = median(values);
-        let word = if added <= LIMIT_MS { "ok" } else { "ABOVE" };
-        within &= added <= LIMIT_MS;
-        println!(
-            "{:<56} {added:>10.3}  limit {LIMIT_MS:>8.2}  {word}",
-            format!("a command with the tracker {what}, ms more")
-        );
+        report.at_most(&format!("a command with the tracker {what}, ms more"), quantile(values, 0.5), LIMIT_MS);
     }
     for opened in [none, dead, hanging] {
         opened.session.close(admin_shell::EndReason::Done).await.expect("it ends");
     }
-    if within { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    report.exit()
 }

@@ -1,4 +1,4 @@
-//! The journal's budgets. Prints one line a budget: name, what was measured, the limit, and `ok` or `OVER`.
+//! The journal's budgets.
 //!
 //! Recording is measured against bare commits of the same SQLite in the same run, so its lines are ratios and say the
 //! same on every machine. The rest is milliseconds at 1,000,000 sessions and commands, which are filled in by SQL:
@@ -6,10 +6,16 @@
 //!
 //! `cargo bench --bench journal -- [record] [ingest] [lists]` runs some of it; `BENCH_DIR` says on which disk.
 
+#[path = "material/report.rs"]
+#[allow(dead_code, reason = "not every bench has limits of both kinds")]
+mod report;
 #[path = "material/session.rs"]
 mod session;
 
-use std::time::{Duration, Instant};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use admin_shell::{
     event::{Event, SessionId, StreamId},
@@ -21,7 +27,9 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-fn main() {
+use report::{Report, quantile};
+
+fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let wants = |name: &str| asked.is_empty() || asked.iter().any(|argument| argument == name);
     let directory = match std::env::var_os("BENCH_DIR") {
@@ -32,49 +40,43 @@ fn main() {
     let path = |name: &str| directory.path().join(name).to_str().expect("a path in UTF-8").to_owned();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let mut report = Report::new();
     runtime.block_on(async {
         if wants("open") {
-            opening(&path("open.db")).await;
+            opening(&path("open.db"), &mut report).await;
         }
         if wants("record") {
-            recording(&path("record.db"), &path("bare.db")).await;
+            recording(&path("record.db"), &path("bare.db"), &mut report).await;
         }
         if wants("ingest") {
-            ingest(&path("ingest.db")).await;
+            ingest(&path("ingest.db"), &mut report).await;
         }
         if wants("lists") {
-            lists(&path("lists.db")).await;
+            lists(&path("lists.db"), &mut report).await;
         }
     });
+    report.exit()
 }
 
-/// Prints a line of the report.
-fn line(name: &str, measured: f64, limit: f64, at_most: bool) {
-    let ok = if at_most { measured <= limit } else { measured >= limit };
-    println!("{name:<44} {measured:>10.2} {limit:>10.2} {}", if ok { "ok" } else { "OVER" });
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
 }
 
-fn quantile(times: &mut [Duration], part: f64) -> f64 {
-    times.sort_unstable();
-    let at = ((times.len() - 1) as f64 * part).round() as usize;
-    times[at].as_secs_f64() * 1_000.0
-}
-
-async fn opening(path: &str) {
+async fn opening(path: &str, report: &mut Report) {
     let journal = SqliteJournal::open(path).await.expect("opens");
     journal.close().await;
     let mut times = Vec::new();
     for _ in 0..200 {
         let begun = Instant::now();
         let journal = SqliteJournal::open(path).await.expect("opens");
-        times.push(begun.elapsed());
+        times.push(milliseconds(begun));
         journal.close().await;
     }
-    line("opening a journal, warm, p50, ms", quantile(&mut times, 0.5), 3.0, true);
+    report.at_most("opening a journal, warm, p50, ms", quantile(&mut times, 0.5), 3.0);
 }
 
 /// A command's two commits against two bare ones, in turns so that both meet the same disk.
-async fn recording(path: &str, bare: &str) {
+async fn recording(path: &str, bare: &str, report: &mut Report) {
     let options = SqliteConnectOptions::new()
         .filename(bare)
         .create_if_missing(true)
@@ -93,24 +95,24 @@ async fn recording(path: &str, bare: &str) {
             let row = sqlx::query("INSERT INTO rows (text) VALUES (?)").bind(&text);
             row.execute(&mut bare).await.expect("inserted");
         }
-        plain.push(begun.elapsed());
+        plain.push(milliseconds(begun));
         let begun = Instant::now();
         let now = Timestamp::now();
         journal.record(&stream, &[session::command_start(now, command)]).await.expect("recorded");
         journal.record(&stream, &[session::command_end(now, command)]).await.expect("recorded");
-        recorded.push(begun.elapsed());
+        recorded.push(milliseconds(begun));
     }
     for (name, part, limit) in [("p50", 0.5, 1.5), ("p99", 0.99, 3.0)] {
         let (plain, recorded) = (quantile(&mut plain, part), quantile(&mut recorded, part));
-        println!("# two bare commits {name} {plain:.3} ms, a command {recorded:.3} ms");
-        line(&format!("recording a command, {name}, ratio"), recorded / plain, limit, true);
+        report.note(&format!("(two bare commits, {name}, ms)"), plain);
+        report.at_most(&format!("recording a command, {name}, ratio"), recorded / plain, limit);
     }
     journal.close().await;
     bare.close().await.expect("closes");
 }
 
 /// Batches of sealed events from eight clients.
-async fn ingest(path: &str) {
+async fn ingest(path: &str, report: &mut Report) {
     const CLIENTS: usize = 8;
     const BATCHES: usize = 20;
     let source = SqliteJournal::in_memory().await.expect("a journal");
@@ -149,7 +151,7 @@ async fn ingest(path: &str) {
         client.await.expect("the client ends");
     }
     let rate = total as f64 / begun.elapsed().as_secs_f64();
-    line("ingest, 8 clients, batches of 500, events/s", rate, 20_000.0, false);
+    report.at_least("ingest, 8 clients, batches of 500, events/s", rate, 20_000.0);
     journal.close().await;
 
     let journal = SqliteJournal::open(&format!("{path}.single")).await.expect("opens");
@@ -173,17 +175,17 @@ async fn ingest(path: &str) {
         total += client.await.expect("the client ends");
     }
     let rate = f64::from(total) / begun.elapsed().as_secs_f64();
-    line("ingest, 8 clients, one event each, events/s", rate, 5_000.0, false);
+    report.at_least("ingest, 8 clients, one event each, events/s", rate, 5_000.0);
     journal.close().await;
 }
 
 /// Lists, statistics and text search at a million.
-async fn lists(path: &str) {
+async fn lists(path: &str, report: &mut Report) {
     let journal = SqliteJournal::open(path).await.expect("opens");
     journal.close().await;
     let begun = Instant::now();
     fill(path, 1_000_000).await;
-    println!("# filled 1,000,000 sessions in {:.0} s", begun.elapsed().as_secs_f64());
+    report.note("(filling in 1,000,000 sessions, s)", begun.elapsed().as_secs_f64());
     let journal = SqliteJournal::open(path).await.expect("opens");
     let none = Filter::default;
     let text = |text: &str| Some(text.to_owned());
@@ -211,11 +213,11 @@ async fn lists(path: &str) {
         ("user and crashed", Filter { user: text("user-5"), status: Some(SessionStatus::Crashed), ..none() }),
     ];
     for (name, filter) in filters {
-        time(&journal, &format!("list, {name}, p95, ms"), &filter, 10.0).await;
+        report.at_most(&format!("list, {name}, p95, ms"), paging(&journal, &filter).await, 10.0);
     }
     for words in ["run_123456", "show(", "nothing like it", "zz"] {
         let filter = Filter { text: text(words), ..none() };
-        time(&journal, &format!("text `{words}`, p95, ms"), &filter, 100.0).await;
+        report.at_most(&format!("text `{words}`, p95, ms"), paging(&journal, &filter).await, 100.0);
     }
     journal.close().await;
     let mut connection = SqliteConnection::connect(&format!("sqlite:{path}")).await.expect("opens");
@@ -226,12 +228,13 @@ async fn lists(path: &str) {
                    WHERE day BETWEEN 19700 AND 19730 GROUP BY component";
         let rows = sqlx::query(sql).fetch_all(&mut connection).await.expect("sums");
         assert!(!rows.is_empty() && rows[0].get::<i64, _>(1) > 0);
-        times.push(begun.elapsed());
+        times.push(milliseconds(begun));
     }
-    line("a month's statistics, p95, ms", quantile(&mut times, 0.95), 20.0, true);
+    report.at_most("a month's statistics, p95, ms", quantile(&mut times, 0.95), 20.0);
 }
 
-async fn time(journal: &SqliteJournal, name: &str, filter: &Filter, limit: f64) {
+/// Milliseconds for a page, the 95th percentile.
+async fn paging(journal: &SqliteJournal, filter: &Filter) -> f64 {
     let mut times = Vec::new();
     for _ in 0..20 {
         let mut page = Page::default();
@@ -239,14 +242,14 @@ async fn time(journal: &SqliteJournal, name: &str, filter: &Filter, limit: f64) 
         for _ in 0..3 {
             let begun = Instant::now();
             let sessions = journal.sessions(filter, &page).await.expect("a page");
-            times.push(begun.elapsed());
+            times.push(milliseconds(begun));
             match sessions.next {
                 Some(next) => page.after = Some(next),
                 None => break,
             }
         }
     }
-    line(name, quantile(&mut times, 0.95), limit, true);
+    quantile(&mut times, 0.95)
 }
 
 /// Fills a journal with sessions of one command each, a minute after the other. Their events have no text: lists do not

@@ -1,12 +1,11 @@
 //! The budgets of calls over MCP: a tracker on loopback in this process, clients that keep their connections open, and a
 //! call that does nothing in the same run. Every recorded call is a commit that is synced to the disk.
 
-use std::{
-    net::TcpListener,
-    process::ExitCode,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+#[path = "material/report.rs"]
+#[allow(dead_code, reason = "not every bench has limits of both kinds")]
+mod report;
+
+use std::{net::TcpListener, process::ExitCode, sync::Arc, time::Instant};
 
 use admin_shell::{
     journal::SqliteJournal,
@@ -14,6 +13,8 @@ use admin_shell::{
 };
 use reqwest::Client;
 use serde_json::{Value, json};
+
+use report::{Report, quantile};
 
 const CALLS: usize = 2_000;
 const CLIENTS: usize = 8;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     let directory = directory.expect("a directory to work in");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let path = directory.path().join("journal.db");
-    let within = runtime.block_on(async {
+    runtime.block_on(async {
         let journal = SqliteJournal::open(path.to_str().expect("a path in UTF-8")).await.expect("a journal");
         let tracker = Tracker::new(Arc::new(journal), Some(path.clone()), Gate::open());
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -34,12 +35,11 @@ fn main() -> ExitCode {
         let limits = Limits { rate: None, ..Limits::default() };
         let server = Server { listener, tls: None, metrics: None, limits, names: Names::default() };
         tokio::spawn(async move { server.serve(tracker, std::future::pending()).await });
-        measure(&url).await
-    });
-    if within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        measure(&url).await.exit()
+    })
 }
 
-async fn measure(url: &str) -> bool {
+async fn measure(url: &str) -> Report {
     let client = client();
     let mut idle = Vec::with_capacity(CALLS);
     let mut started = Vec::with_capacity(CALLS);
@@ -48,7 +48,7 @@ async fn measure(url: &str) -> bool {
         idle.push(timed(&client, url, "health_check", json!({})).await);
         started.push(timed(&client, url, "track_session_start", start()).await);
     }
-    let (idle, started) = (median(&mut idle), median(&mut started));
+    let (idle, started) = (quantile(&mut idle, 0.5), quantile(&mut started, 0.5));
     let began = Instant::now();
     let clients = (0..CLIENTS).map(|_| {
         let (client, url) = (self::client(), url.to_owned());
@@ -62,19 +62,20 @@ async fn measure(url: &str) -> bool {
         client.await.expect("the client does its calls");
     }
     let rate = (CLIENTS * CALLS) as f64 / began.elapsed().as_secs_f64();
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
-    println!("{:<56} {:>10.3}", "a call over MCP that does nothing, median, ms", milliseconds(idle));
-    let mut within = report("track_session_start, one client, median, ms", milliseconds(started), 0.8, true);
-    within &= report("the same, as a ratio to doing nothing", milliseconds(started) / milliseconds(idle), 2.0, true);
-    within &= report("track_session_start, 8 clients, calls/s", rate, 5_000.0, false);
-    within
+    let mut report = Report::new();
+    report.note("a call over MCP that does nothing, median, ms", idle);
+    report.at_most("track_session_start, one client, median, ms", started, 0.8);
+    report.at_most("the same, as a ratio to doing nothing", started / idle, 2.0);
+    report.at_least("track_session_start, 8 clients, calls/s", rate, 5_000.0);
+    report
 }
 
 fn client() -> Client {
     Client::builder().tcp_nodelay(true).no_proxy().build().expect("a client")
 }
 
-async fn timed(client: &Client, url: &str, tool: &str, arguments: Value) -> Duration {
+/// Calls a tool: milliseconds until all of the answer was there.
+async fn timed(client: &Client, url: &str, tool: &str, arguments: Value) -> f64 {
     let body =
         json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}});
     let body = body.to_string();
@@ -86,7 +87,7 @@ async fn timed(client: &Client, url: &str, tool: &str, arguments: Value) -> Dura
         .header("mcp-protocol-version", "2025-11-25")
         .body(body);
     let text = request.send().await.expect("an answer").text().await.expect("all of it");
-    let took = began.elapsed();
+    let took = began.elapsed().as_secs_f64() * 1e3;
     assert!(text.contains("\"tracked\"") || text.contains("\"healthy\""), "{text}");
     took
 }
@@ -99,15 +100,4 @@ fn start() -> Value {
         "environment": {"python_version": "3.13.0", "platform": "macOS-15.2-arm64", "cwd": "/home/les/project"},
         "metadata": {"component_version": "1.0.0", "adapters": ["prefect"]},
     })
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-fn report(what: &str, measured: f64, limit: f64, at_most: bool) -> bool {
-    let within = if at_most { measured <= limit } else { measured >= limit };
-    println!("{what:<56} {measured:>10.3}  limit {limit:>8.2}  {}", if within { "ok" } else { "ABOVE" });
-    within
 }

@@ -1,18 +1,16 @@
-//! The journal in Postgres, against its budget: durable ingest. Starts a server of its own, whose commits are synced.
-//!
-//! Prints one line a measurement: name, what was measured, the limit where there is one, and `ok` or `OVER`.
+//! The journal in Postgres, against its budget: durable ingest.
+//! Starts a server of its own, whose commits are synced.
 
 #[path = "../tests/it/postgres.rs"]
 #[allow(dead_code, reason = "tests do more with a server")]
 mod postgres;
+#[path = "material/report.rs"]
+#[allow(dead_code, reason = "not every bench has limits of both kinds")]
+mod report;
 #[path = "material/session.rs"]
 mod session;
 
-use std::{
-    process::ExitCode,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{process::ExitCode, sync::Arc, time::Instant};
 
 use admin_shell::{
     event::{Event, SessionId, StreamId},
@@ -21,6 +19,7 @@ use admin_shell::{
 use jiff::Timestamp;
 
 use postgres::{Disk, Server};
+use report::{Report, quantile};
 
 /// Events in a batch; sessions of 20 events each.
 const BATCH: usize = 500;
@@ -31,25 +30,16 @@ fn main() -> ExitCode {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let server = Server::start(Disk::Synced);
-    let is_kept = runtime.block_on(async {
-        line(1, ingest(&server, 1).await, None);
-        let is_kept = line(8, ingest(&server, 8).await, Some(10_000.0));
-        line(32, ingest(&server, 32).await, None);
-        recording(&server).await;
-        is_kept
+    let mut report = Report::new();
+    runtime.block_on(async {
+        for clients in [1, 8, 32] {
+            let name = format!("Postgres: ingest, {clients} clients, batches of {BATCH}, events/s");
+            let rate = ingest(&server, clients).await;
+            if clients == 8 { report.at_least(&name, rate, 10_000.0) } else { report.note(&name, rate) }
+        }
+        recording(&server, &report).await;
     });
-    if is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Prints a line of the report. False when the budget is not kept.
-fn line(clients: usize, rate: f64, limit: Option<f64>) -> bool {
-    let name = format!("Postgres: ingest, {clients} clients, batches of {BATCH}, events/s");
-    let is_kept = limit.is_none_or(|limit| rate >= limit);
-    match limit {
-        Some(limit) => println!("{name:<56} {rate:>10.0} {limit:>10.0} {}", if is_kept { "ok" } else { "OVER" }),
-        None => println!("{name:<56} {rate:>10.0}"),
-    }
-    is_kept
+    report.exit()
 }
 
 /// Batches of sealed events from some clients.
@@ -91,23 +81,20 @@ async fn ingest(server: &Server, clients: usize) -> f64 {
 }
 
 /// A command's two commits, from one shell.
-async fn recording(server: &Server) {
+async fn recording(server: &Server, report: &Report) {
     let journal = PostgresJournal::open(&server.url(&server.database().await)).await.expect("opens");
     let stream = Stream { id: StreamId::Session(SessionId::new()), component: "orchestrator".into() };
     journal.record(&stream, &[session::start(Timestamp::now())]).await.expect("recorded");
-    let mut times: Vec<Duration> = Vec::new();
+    let mut times = Vec::new();
     for command in 1..=500 {
         let now = Timestamp::now();
         let begun = Instant::now();
         journal.record(&stream, &[session::command_start(now, command)]).await.expect("recorded");
         journal.record(&stream, &[session::command_end(now, command)]).await.expect("recorded");
-        times.push(begun.elapsed());
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    times.sort_unstable();
     for (name, part) in [("p50", 0.5), ("p99", 0.99)] {
-        let at = ((times.len() - 1) as f64 * part).round() as usize;
-        let name = format!("Postgres: recording a command, {name}, ms");
-        println!("{name:<56} {:>10.2}", times[at].as_secs_f64() * 1_000.0);
+        report.note(&format!("Postgres: recording a command, {name}, ms"), quantile(&mut times, part));
     }
     journal.close().await;
 }

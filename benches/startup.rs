@@ -4,6 +4,10 @@
 //! This program is all three: it runs itself again as the shell or as the bare prompt. Each pair is run one after the other,
 //! so that the ratio holds while the machine's speed drifts.
 
+#[path = "material/report.rs"]
+#[allow(dead_code, reason = "not every bench has limits of both kinds")]
+mod report;
+
 use std::{
     io::Read,
     time::{Duration, Instant},
@@ -11,6 +15,8 @@ use std::{
 
 use admin_shell::{AdminShell, Cx, Helpers, Result, Shell};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+use report::{Report, quantile};
 
 const ROLE: &str = "STARTUP_BENCH_ROLE";
 const ROUNDS: usize = 40;
@@ -107,23 +113,11 @@ fn measure() -> std::process::ExitCode {
     if added.is_empty() {
         added.push(0.0);
     }
-    let within = [
-        report("start to prompt, ms", median(&mut shell), 6.0),
-        report("start to prompt / bare rustyline + Rhai", median(&mut ratios), 2.0),
-        report("start with the tracker dead, ms more", median(&mut added), 1.0),
-        report("memory at the prompt, MiB", memory as f64 / f64::from(1 << 20), 25.0),
-    ];
-    println!("{:<56} {:>10.2}", "(bare rustyline + Rhai to prompt, ms)", median(&mut bare));
-    if within.iter().all(|within| *within) { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn report(what: &str, measured: f64, limit: f64) -> bool {
-    let within = measured <= limit;
-    println!("{what:<56} {measured:>10.2}  limit {limit:>8.2}  {}", if within { "ok" } else { "ABOVE" });
-    within
+    let mut report = Report::new();
+    report.at_most("start to prompt, ms", quantile(&mut shell, 0.5), 6.0);
+    report.at_most("start to prompt / bare rustyline + Rhai", quantile(&mut ratios, 0.5), 2.0);
+    report.at_most("start with the tracker dead, ms more", quantile(&mut added, 0.5), 1.0);
+    report.at_most("memory at the prompt, MiB", memory as f64 / f64::from(1 << 20), 25.0);
+    report.note("(bare rustyline + Rhai to prompt, ms)", quantile(&mut bare, 0.5));
+    report.exit()
 }

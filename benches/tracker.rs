@@ -1,16 +1,19 @@
-//! The tracker's budgets, measured from outside: a process that is started, and clients over REST. Prints one line a
-//! budget: name, what was measured, the limit, and `ok` or `OVER`.
+//! The tracker's budgets, measured from outside: a process that is started, and clients over REST.
 //!
 //! Ingest is durable: every batch is hashed, chained, projected and synced before it is answered. The clients run in this
 //! process and on the same cores.
 //!
 //! `cargo bench --bench tracker -- [start] [ingest] [metrics]` runs some of it; `BENCH_DIR` says on which disk.
 
+#[path = "material/report.rs"]
+#[allow(dead_code, reason = "not every bench has limits of both kinds")]
+mod report;
+
 use std::{
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    process::{Child, Command, ExitCode, Stdio},
+    time::Instant,
 };
 
 use admin_shell::{
@@ -21,10 +24,12 @@ use admin_shell::{
 use jiff::Timestamp;
 use serde_json::json;
 
+use report::{Report, quantile};
+
 const EVENTS: usize = 48_000;
 const BATCH: usize = 500;
 
-fn main() {
+fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let wants = |name: &str| asked.is_empty() || asked.iter().any(|argument| argument == name);
     let directory = match std::env::var_os("BENCH_DIR") {
@@ -34,26 +39,23 @@ fn main() {
     let directory = directory.expect("a directory to work in");
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let mut report = Report::new();
     runtime.block_on(async {
         if wants("start") {
-            starting(&directory.path().join("start.db")).await;
+            starting(&directory.path().join("start.db"), &mut report).await;
         }
         for clients in [1, 8, 32] {
             if wants("ingest") {
-                let limit = if clients == 8 { 20_000.0 } else { 0.0 };
-                ingest(&directory.path().join(format!("ingest-{clients}.db")), clients, limit).await;
+                let rate = ingest(&directory.path().join(format!("ingest-{clients}.db")), clients).await;
+                let name = format!("durable ingest, {clients} clients, events/s");
+                if clients == 8 { report.at_least(&name, rate, 20_000.0) } else { report.note(&name, rate) }
             }
         }
         if wants("metrics") {
-            metrics(&directory.path().join("metrics.db")).await;
+            metrics(&directory.path().join("metrics.db"), &mut report).await;
         }
     });
-}
-
-/// Prints a line of the report.
-fn line(name: &str, measured: f64, limit: f64, at_most: bool) {
-    let ok = if at_most { measured <= limit } else { measured >= limit };
-    println!("{name:<44} {measured:>10.2} {limit:>10.2} {}", if ok { "ok" } else { "OVER" });
+    report.exit()
 }
 
 /// A tracker; killed when it is dropped.
@@ -88,7 +90,7 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().tcp_nodelay(true).build().expect("a client")
 }
 
-async fn starting(database: &Path) {
+async fn starting(database: &Path, report: &mut Report) {
     drop(Tracker::start(database));
     let mut times = Vec::new();
     let mut resident = 0.0_f64;
@@ -97,12 +99,11 @@ async fn starting(database: &Path) {
         let tracker = Tracker::start(database);
         let answer = client().get(format!("{}/ready", tracker.url)).send().await.expect("it answers");
         assert!(answer.status().is_success());
-        times.push(begun.elapsed());
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
         resident = resident.max(resident_mib(tracker.child.id()));
     }
-    times.sort_unstable();
-    line("tracker start to healthy, p50, ms", times[times.len() / 2].as_secs_f64() * 1_000.0, 50.0, true);
-    line("tracker resident memory, idle, MiB", resident, 30.0, true);
+    report.at_most("tracker start to healthy, p50, ms", quantile(&mut times, 0.5), 50.0);
+    report.at_most("tracker resident memory, idle, MiB", resident, 30.0);
 }
 
 fn resident_mib(pid: u32) -> f64 {
@@ -157,7 +158,8 @@ async fn send(client: &reqwest::Client, url: &str, batch: String) {
     assert!(!text.contains("rejected"), "{text}");
 }
 
-async fn ingest(database: &Path, clients: usize, limit: f64) {
+/// Events a second.
+async fn ingest(database: &Path, clients: usize) -> f64 {
     let tracker = Tracker::start(database);
     let mut work = Vec::new();
     for _ in 0..clients {
@@ -176,23 +178,21 @@ async fn ingest(database: &Path, clients: usize, limit: f64) {
     for sender in senders.collect::<Vec<_>>() {
         sender.await.expect("it sends everything");
     }
-    let rate = sent as f64 / begun.elapsed().as_secs_f64();
-    line(&format!("durable ingest, {clients} clients, events/s"), rate, limit, false);
+    sent as f64 / begun.elapsed().as_secs_f64()
 }
 
-async fn metrics(database: &Path) {
+async fn metrics(database: &Path, report: &mut Report) {
     let tracker = Tracker::start(database);
     let client = client();
     for batch in batches(EVENTS / 4).await {
         send(&client, &tracker.url, batch).await;
     }
-    let mut times: Vec<Duration> = Vec::new();
+    let mut times = Vec::new();
     for _ in 0..50 {
         let begun = Instant::now();
         let answer = client.get(format!("{}/metrics", tracker.url)).send().await.expect("it answers");
         assert!(answer.text().await.expect("the whole answer").contains("session_tracker_events_total"));
-        times.push(begun.elapsed());
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    times.sort_unstable();
-    line("metrics export, p95, ms", times[times.len() * 95 / 100].as_secs_f64() * 1_000.0, 20.0, true);
+    report.at_most("metrics export, p95, ms", quantile(&mut times, 0.95), 20.0);
 }
