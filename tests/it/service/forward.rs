@@ -90,7 +90,9 @@ async fn who_lives_here_lives_there_and_is_asked_to_end_from_there() {
     // The one hears it with its next beat, the other finds it in the journal that it writes; each once.
     let wanted = json!([{ "session_id": remote, "by": "grace", "why": "enough" }]);
     let here = near.home().journal().await;
-    while beat().await["end_requested"] != wanted || here.end_requests(std::slice::from_ref(&local)).await.unwrap().is_empty() {
+    while beat().await["end_requested"] != wanted
+        || here.end_requests(std::slice::from_ref(&local)).await.unwrap().is_empty()
+    {
         assert!(begun.elapsed() < crate::fixture::DEADLINE, "it is not asked to end");
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     }
