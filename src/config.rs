@@ -12,13 +12,27 @@ use std::{
 
 use figment::{
     Figment, Metadata, Profile, Provider,
-    providers::{Format, Serialized, Toml},
+    providers::{Format, Serialized},
     value::{Dict, Map},
 };
 use nix::unistd::{Uid, User, geteuid};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tracing_subscriber::filter::Targets;
+
+/// The format of the files. Not figment's own, which brings a parser that edits TOML and costs an embedder's build as much
+/// as an async runtime does.
+struct Toml;
+
+impl Format for Toml {
+    type Error = figment::Error;
+
+    const NAME: &'static str = "TOML";
+
+    fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Self::Error> {
+        basic_toml::from_str(text).map_err(|error| error.to_string().into())
+    }
+}
 
 /// A configured secret. It does not print itself.
 #[derive(Clone)]
