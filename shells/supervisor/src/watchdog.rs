@@ -1,6 +1,6 @@
 //! A second process beside a shell: it waits until the shell is gone, and then stops the families that the shell still had.
 //!
-//! A shell that is killed can not stop anything, so somebody else has to: the same program, started again with [`ROLE`] in
+//! A shell that is killed can not stop anything, so somebody else has to: the same program, started again with a variable in
 //! its environment, before the first family. Its standard input is a pipe that only the shell can write to. The kernel closes it
 //! with the shell, however that ends. A death signal of the parent (`PR_SET_PDEATHSIG`) would reach the leader alone, and
 //! whenever the thread that started it ends.

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use serde::Deserialize;
 
-use super::{Complaint, Sink, walk};
+use super::{Complaint, Sink, junit::line_in, walk};
 use crate::finding::{Finding, Severity};
 
 #[derive(Deserialize)]
@@ -65,20 +65,18 @@ fn findings(file: &File) -> Vec<Finding> {
 }
 
 fn finding(file: &File, name: Option<&str>, text: &str) -> Finding {
-    let said = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('●'));
+    // A file that is no JavaScript: much advice, and somewhere in it `SyntaxError: /tree/a.js: Unexpected token (1:10)`.
+    let syntax = text.lines().map(str::trim).find(|line| line.starts_with("SyntaxError: "));
+    let said = syntax.or_else(|| text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('●')));
     let said = said.unwrap_or("it failed");
     let message = name.map_or_else(|| said.to_owned(), |name| format!("{name}: {said}"));
     let mut finding = Finding::new(Severity::Error, message);
     finding.rule = name.map(str::to_owned);
-    finding.line = line_in(text, &file.name);
+    finding.line = line_in(text, &file.name).or_else(|| {
+        let (_, place) = syntax?.rsplit_once('(')?;
+        place.split(':').next()?.parse().ok()
+    });
     finding.file = Some(file.name.clone());
     finding.help = (!text.trim().is_empty()).then(|| text.trim().to_owned());
     finding
-}
-
-/// The line after the first `file:` of a text: a trace begins where it went wrong.
-fn line_in(text: &str, file: &str) -> Option<u32> {
-    let after = &text[text.find(&format!("{file}:"))? + file.len() + 1..];
-    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
 }
