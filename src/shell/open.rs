@@ -178,6 +178,7 @@ impl<S: AdminShell> Shell<S> {
             runtime: runtime.clone(),
             standing_answer: settings.reason.clone().filter(|_| settings.yes),
             compute_limit: self.compute_limit,
+            operation_limit: self.operation_limit,
             held: crate::script::Held::default(),
         });
         let registry = Arc::new(registry);
