@@ -214,7 +214,7 @@ impl Tracker {
         if let Some(database) = self.0.database.as_deref().filter(|database| is_here(database, id)) {
             return Ok(end_session(journal, database, session, by, why).await?);
         }
-        let beats = journal.presences().await?.iter().any(|heard| heard.presence.session_id == *id);
+        let beats = journal.was_heard(id).await?;
         let lives = beats && matches!(session.status, SessionStatus::Active | SessionStatus::Stale);
         let lives = if lives { Lives::AsFarAsIsHeard } else { Lives::NoMore };
         Ok(end_elsewhere(journal, session, lives, by, why).await?)
