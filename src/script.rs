@@ -28,6 +28,6 @@ mod work;
 pub(crate) use command_style::{CommandLine, parse as parse_command_style};
 
 pub(crate) use interpreter::{Arguments, Interpreter, Job};
-pub(crate) use limits::{Held, PROCESSOR_TIME};
+pub(crate) use limits::{Held, OPERATIONS, PROCESSOR_TIME};
 pub(crate) use run::{Evaluated, Run, Setting};
 pub(crate) use secrets::secret_literals;

@@ -132,6 +132,7 @@ pub struct Shell<S> {
     pub(crate) when_unrecorded: WhenUnrecorded,
     pub(crate) database: Option<PathBuf>,
     pub(crate) compute_limit: Duration,
+    pub(crate) operation_limit: u64,
     pub(crate) sinks: Vec<outlet::Given>,
     pub(crate) schemes: Vec<outlet::Scheme>,
     #[cfg(feature = "testing")]
@@ -160,6 +161,7 @@ impl<S: AdminShell> Shell<S> {
             when_unrecorded: WhenUnrecorded::default(),
             database: None,
             compute_limit: crate::script::PROCESSOR_TIME,
+            operation_limit: crate::script::OPERATIONS,
             sinks: Vec::new(),
             schemes: Vec::new(),
             #[cfg(feature = "testing")]
@@ -214,6 +216,14 @@ impl<S: AdminShell> Shell<S> {
     #[must_use]
     pub fn compute_limit(mut self, limit: Duration) -> Self {
         self.compute_limit = limit;
+        self
+    }
+
+    /// How many operations one command may do, 500 million by default: a step of the language each, those of functions
+    /// that helpers call back included.
+    #[must_use]
+    pub fn operation_limit(mut self, limit: u64) -> Self {
+        self.operation_limit = limit;
         self
     }
 

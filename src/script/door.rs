@@ -1,9 +1,10 @@
 //! The one door from a script to the component.
 //!
-//! For every call, in this order: nothing runs after a refusal; arguments are resolved and decoded; the policies judge
-//! the resolved call; what changes something has its intent committed, with the decision, before it runs; the helper
-//! runs on the runtime while this thread serves its messages; the outcome is committed. A refusal ends the command,
-//! whatever the script does with the error.
+//! For every call, in this order: arguments are resolved and decoded; the policies judge the resolved call; what changes
+//! something has its intent committed, with the decision, before it runs; the helper runs on the runtime while this
+//! thread serves its messages; the outcome is committed. A refusal ends the command, whatever the script does with the
+//! error: the engine asks before each operation, so before each call too, whether the command goes on
+//! (`limits::exceeded`).
 
 use std::{
     collections::BTreeMap,
@@ -61,9 +62,6 @@ pub(super) fn call(
     given: Vec<Input>,
     invoke: Invoke<'_>,
 ) -> Result<Output, Stop> {
-    if run.notices_stop() {
-        return Err(Stop::Over);
-    }
     let spec = &**helper.spec();
     let slots = resolve(spec, given).map_err(Stop::Failed)?;
     let redactor = run.setting.recorder.redactor();

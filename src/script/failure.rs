@@ -228,8 +228,11 @@ fn innermost(error: EvalAltResult, source: String, sources: &Sources) -> (EvalAl
             let source = sources.of_call(&name, &from).or(Some(from).filter(|from| !from.is_empty()));
             innermost(*inner, source.unwrap_or_default(), sources)
         }
-        EvalAltResult::ErrorInModule(name, inner, position) => match inner.position().is_none() {
-            true => (EvalAltResult::ErrorRuntime(inner.to_string().into(), position), source),
+        EvalAltResult::ErrorInModule(name, mut inner, position) => match inner.position().is_none() {
+            true => {
+                inner.set_position(position);
+                (*inner, source)
+            }
             false => innermost(*inner, format!("{name}.rhai"), sources),
         },
         other => (other, source),

@@ -27,8 +27,8 @@ use crate::{console::Failure, event::Status};
 
 /// The stack of the evaluating thread. Address space, not memory: only what a deep recursion touches is used.
 pub(super) const STACK_BYTES: usize = 256 << 20;
-/// Operations of one command.
-const OPERATIONS: u64 = 500_000_000;
+/// Operations of one command, unless the shell says otherwise.
+pub(crate) const OPERATIONS: u64 = 500_000_000;
 /// Processor time of one command, helpers not counted, unless the shell says otherwise.
 pub(crate) const PROCESSOR_TIME: Duration = Duration::from_secs(20);
 /// Calls of script functions inside each other, also through natives and helpers that call them back.
@@ -114,12 +114,15 @@ pub(super) fn exceeded(run: &Run) -> Option<Stopped> {
     let start = meter.start.get_or_init(|| Start { memory: resident_bytes(), processor: processor_time() });
     let left = MEMORY_BYTES.saturating_sub(meter.held_bytes).max(LEAST_BYTES).saturating_sub(meter.added_memory());
     // The nearer the limit, the more often: what happens until the next look has to fit into what is left.
-    meter.next_look.store(operations + (left / OPERATION_BYTES).clamp(1, LOOK_INTERVAL), Ordering::Relaxed);
+    let interval = (left / OPERATION_BYTES).clamp(1, LOOK_INTERVAL);
+    let look = (operations + interval).min(run.setting.operation_limit.max(operations) + 1);
+    meter.next_look.store(look, Ordering::Relaxed);
     let failure = if left == 0 {
         let message = format!("stopped: more than {} MiB of memory are used", MEMORY_BYTES >> 20);
         Failure::new("limit", message).hint("work on fewer records at once, and let go of large variables: big = ()")
-    } else if operations > OPERATIONS {
-        Failure::new("limit", format!("stopped after {OPERATIONS} operations")).hint("do less in one command")
+    } else if operations > run.setting.operation_limit {
+        let message = format!("stopped after {} operations", run.setting.operation_limit);
+        Failure::new("limit", message).hint("do less in one command")
     } else if processor_time().saturating_sub(start.processor) > run.setting.compute_limit {
         let message = format!("stopped after {:?} of computing", run.setting.compute_limit);
         Failure::new("limit", message).hint("do less in one command")

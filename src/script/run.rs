@@ -35,6 +35,8 @@ pub(crate) struct Setting {
     pub(crate) standing_answer: Option<String>,
     /// How long one command may compute, helpers not counted.
     pub(crate) compute_limit: Duration,
+    /// How many operations of the language one command may do.
+    pub(crate) operation_limit: u64,
     /// Memory that the variables of the session take.
     pub(crate) held: Held,
 }

@@ -71,11 +71,9 @@ pub(super) fn masked(mut failure: Failure, known: Known<'_>, code: Code, redacto
     let place = byte_at(&at.text, at.line, at.column);
     // The language counts lines and columns no further.
     let is_known = at.line < usize::from(u16::MAX) && at.column < usize::from(u16::MAX);
-    let told = |span: &Range<usize>| {
-        let words = at.text[span.clone()].split(|c: char| !c.is_alphanumeric());
-        words.filter(|word| word.len() > 1).any(|word| failure.message.contains(word))
-    };
-    if spans.iter().any(|span| span.contains(&place) || !is_known || code == Code::Fails && told(span)) {
+    // Where the text does not parse, what is behind a secretive name is a secret up to the end, and the end is a place.
+    let is_at = |span: &Range<usize>| span.start <= place && (code == Code::Fails || place < span.end);
+    if spans.iter().any(|span| is_at(span) || !is_known) {
         failure.message = "the text can not be read from here on".to_owned();
         failure.hint = Some("it may hold a secret, so it is not repeated: check quotes and brackets".to_owned());
     }

@@ -135,7 +135,7 @@ impl<S: AdminShell> Shell<S> {
         let (entries, registry) = self.helpers.finish().map_err(|problems| {
             anyhow::anyhow!("the helpers of `{}` are not right:\n  {}", S::COMPONENT, problems.join("\n  "))
         })?;
-        let outlet = Outlet::new(self.sinks_of(&settings.sinks)?, settings.sinks.now);
+        let outlet = Outlet::new(self.sinks_of(&settings.sinks, settings.mode)?, settings.sinks.now);
         let redactor = Redactor::new(self.shell.redact());
         let info = Arc::new(session_info::<S>(who, &settings));
         // Hooks print nowhere: there is no command that they belong to.
@@ -178,6 +178,7 @@ impl<S: AdminShell> Shell<S> {
             runtime: runtime.clone(),
             standing_answer: settings.reason.clone().filter(|_| settings.yes),
             compute_limit: self.compute_limit,
+            operation_limit: self.operation_limit,
             held: crate::script::Held::default(),
         });
         let registry = Arc::new(registry);

@@ -3,6 +3,8 @@
 
 use admin_shell::{Policy, Request, Verdict, event::CommandEnd, testing::TestShell};
 
+use serde_json::json;
+
 use super::desk::{Desk, Log, desk, shell};
 
 #[tokio::test]
@@ -37,8 +39,39 @@ async fn short_secrets_are_masked_too() {
     assert_eq!(seen.all(), ["[Some(String(\"ada\")), Some(String(\"[redacted]\"))]"], "no policy sees it");
     let events = shell.events().await;
     assert_eq!(events[1].body()["input"], "login(\"ada\", [redacted])");
-    assert_eq!(events[2].body()["args"], serde_json::json!({"user": "ada", "password": "[redacted]"}));
+    assert_eq!(events[2].body()["args"], json!({"user": "ada", "password": "[redacted]"}));
     assert_eq!(events[3].body()["error"]["message"], "`login` failed: [redacted] is too short");
+}
+
+/// What a program calls is recorded before anything of it has run, and no rule knows this word for a secret.
+#[tokio::test]
+async fn named_arguments_of_a_program_are_masked() {
+    let log = Log::default();
+    let shell = shell(&log).helpers(|helpers| {
+        let open =
+            async |_: admin_shell::Cx<Desk>, _: String, _: admin_shell::Secret<String>| Ok::<_, anyhow::Error>(());
+        helpers.write("unlock", "Opens.").param("door", "Which.").secret_param("phrase", "What to say.").run(open);
+    });
+    let shell = TestShell::of(shell).await;
+    for (helper, args, kept) in [
+        (
+            "unlock",
+            json!({"door": "front", "phrase": "hunter2-a"}),
+            r##"unlock(#{"door":"front","phrase":"[redacted]"})"##,
+        ),
+        (
+            "unlock",
+            json!({"door": "front", "phrsae": "hunter2-b"}),
+            r##"unlock(#{"door":"front","phrsae":"[redacted]"})"##,
+        ),
+        ("unlokc", json!({"phrase": "hunter2-c"}), r##"unlokc(#{"phrase":"[redacted]"})"##),
+    ] {
+        shell.call(helper, args).await;
+        let events = shell.events().await;
+        let start = events.iter().rev().find(|event| event.kind().as_str() == "command_start").expect("a command");
+        assert_eq!(start.body()["input"], kept);
+        assert!(events.iter().all(|event| !event.text().contains("hunter2")), "{helper}");
+    }
 }
 
 /// The names of helpers are no secrets, whatever they are called: their messages can be read, also in the record.

@@ -2,11 +2,7 @@
 //!
 //! A name that is nearly that of such a helper is taken for it: whoever mistypes it has typed the secret all the same.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    ops::Range,
-};
+use std::{cell::RefCell, collections::HashMap, ops::Range};
 
 use super::{
     super::{
@@ -17,9 +13,6 @@ use super::{
     flow::{Flow, Lesson},
 };
 use crate::spec::{Spec, nearest};
-
-/// Steps from token to token that a search may take: calls inside of calls are read once for each.
-const MOST_STEPS: usize = 2_000_000;
 
 /// A text as it was read.
 struct Scan<'t> {
@@ -33,12 +26,11 @@ pub(super) struct Search<'s> {
     secretive: HashMap<&'s str, &'s Spec>,
     known: Known<'s>,
     near: RefCell<HashMap<String, Option<&'s Spec>>>,
-    steps: Cell<usize>,
 }
 
 impl<'s> Search<'s> {
     pub(super) fn new(secretive: HashMap<&'s str, &'s Spec>, known: Known<'s>) -> Self {
-        Self { secretive, known, near: RefCell::default(), steps: Cell::new(0) }
+        Self { secretive, known, near: RefCell::default() }
     }
 
     /// Byte ranges to mask where the text is read as code, and what it teaches.
@@ -55,15 +47,16 @@ impl<'s> Search<'s> {
         let mut flow = Flow::new(text, &tokens, &is_helper);
         let mut spans = Vec::new();
         for (index, (token, _)) in tokens.iter().enumerate() {
-            if self.steps.get() > MOST_STEPS {
-                return (self.behind_names(text, 0..text.len()).into_iter().collect(), Lesson::default());
+            if flow.is_lost() {
+                spans.extend(self.behind_names(text, 0..text.len()));
+                break;
             }
             let asks_for_help = index > 1 && tokens[index - 2].0 == Token::Word("help");
             match token {
                 Token::Word(name) if !asks_for_help => spans.extend(self.at_name(name, &scan, index, &mut flow)),
                 // `Fn("login")`: whatever is given to it later is in the same text or nowhere.
                 Token::Literal(name) if !asks_for_help && self.secretive.contains_key(name) => {
-                    spans.extend(self.literals(&scan, index + 1, |_| false));
+                    spans.extend(literals(&scan, index + 1, &flow, |_| false));
                     flow.pointed_at(index);
                 }
                 _ => {}
@@ -112,22 +105,24 @@ impl<'s> Search<'s> {
         // `login!(…)` calls with the caller's variables.
         let open = index + 1 + usize::from(matches!(tokens.get(index + 1), Some((Token::Bang, _))));
         if !tokens.get(open).is_some_and(|(_, at)| scan.text[*at..].starts_with('(')) {
-            let goes_on = matches!(tokens.get(index + 1), Some((Token::Word(_) | Token::Literal(_), _)))
-                || tokens.get(index + 1).is_some_and(|(_, at)| scan.text[*at..].starts_with("--"));
-            if !is_exact && !goes_on {
+            if !is_exact {
                 return Vec::new();
             }
-            if is_exact && !flow.defines(name) && !(self.known.is_variable)(name) {
+            if !flow.defines(name) && !(self.known.is_variable)(name) {
                 flow.pointed_at(index);
             }
-            return self.literals(scan, index + 1, |token| token == Token::Semicolon);
+            return literals(scan, index + 1, flow, |token| token == Token::Semicolon);
         }
         // In `x.login(…)` the value before the dot is the first argument.
         let method = index > 0 && tokens[index - 1].0 == Token::Dot;
         let mut spans = self.in_call(spec, scan, open, usize::from(method), flow);
         if method && spec.params.first().is_some_and(|param| param.secret) && index > 1 {
-            if is_literal(tokens[index - 2].0) {
+            let before = tokens[index - 2].0;
+            let is_variable = matches!(before, Token::Word(_)) && (index < 3 || tokens[index - 3].0 != Token::Dot);
+            if is_literal(before) {
                 spans.push(tokens[index - 2].1..tokens[index - 1].1);
+            } else if is_variable {
+                flow.range(index - 2..index - 1);
             } else {
                 flow.pointed_at(index);
             }
@@ -149,7 +144,7 @@ impl<'s> Search<'s> {
         let mut argument = first;
         let (mut start, mut begin) = (open + 1, tokens[open].1 + 1);
         for (index, (token, at)) in tokens.iter().enumerate().skip(open + 1) {
-            self.steps.update(|steps| steps + 1);
+            flow.count(1);
             match token {
                 Token::Open | Token::OpenMap => depth += 1,
                 Token::Close if depth > 0 => depth -= 1,
@@ -226,20 +221,6 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// Every literal until `ends`; all of it where words stand in a row, which is no expression: `login ada secret`.
-    fn literals(&self, scan: &Scan<'_>, from: usize, ends: impl Fn(Token<'_>) -> bool) -> Vec<Range<usize>> {
-        let (rest, end) = (scan.tokens.get(from..).unwrap_or_default(), scan.text.len());
-        let upto = rest.iter().position(|(token, _)| ends(*token)).unwrap_or(rest.len());
-        self.steps.update(|steps| steps + upto);
-        let next_to = |index: usize| rest.get(index).map_or(end, |(_, at)| *at);
-        if matches!(rest.first(), Some((Token::Word(_) | Token::Literal(_), _))) {
-            return std::iter::once(rest[0].1..next_to(upto)).collect();
-        }
-        let literals = rest[..upto].iter().enumerate();
-        let literals = literals.filter(|(_, (token, _))| matches!(token, Token::Literal(_)));
-        literals.map(|(index, (_, at))| *at..next_to(index + 1)).collect()
-    }
-
     /// In text that is not read as code: whatever stands behind a secretive helper's name, to the end of the range.
     pub(super) fn behind_names(&self, text: &str, range: Range<usize>) -> Option<Range<usize>> {
         let behind = self.first_secretive(text, range.clone())?;
@@ -261,6 +242,17 @@ impl<'s> Search<'s> {
         }
         None
     }
+}
+
+/// Every literal until `ends`.
+fn literals(scan: &Scan<'_>, from: usize, flow: &Flow<'_, '_>, ends: impl Fn(Token<'_>) -> bool) -> Vec<Range<usize>> {
+    let (rest, end) = (scan.tokens.get(from..).unwrap_or_default(), scan.text.len());
+    let upto = rest.iter().position(|(token, _)| ends(*token)).unwrap_or(rest.len());
+    flow.count(upto);
+    let next_to = |index: usize| rest.get(index).map_or(end, |(_, at)| *at);
+    let literals = rest[..upto].iter().enumerate();
+    let literals = literals.filter(|(_, (token, _))| matches!(token, Token::Literal(_)));
+    literals.map(|(index, (_, at))| *at..next_to(index + 1)).collect()
 }
 
 /// The values of secret and of unknown names in `#{…}`.

@@ -12,10 +12,14 @@
 //! //! prints: one line                 exactly what was printed, as in a string literal
 //! //! asks: cancel("r1")               the questions, ` | ` between
 //! //! never: hunter2                   is in no event, failure, question, history or output; may be repeated
-//! //! within: 2                        seconds
+//! //! within: 2                        seconds, at most
+//! //! takes: 30                        seconds of processor time, at most
+//! //! memory: 300                      MiB that the process ever has, at most
 //! //! computes: 20                     seconds that a command may compute; 2 without it
+//! //! operations: 5000                 operations that a command may do; as many as in any shell without it
 //! ```
-//! A line `//---` stands between two inputs of one session; `⟪text×1000⟫` stands for a thousand times the text.
+//! A line `//---` stands between two inputs of one session; `⟪text×1000⟫` stands for a thousand times the text, with the
+//! number of each in the place of a `№`.
 
 use std::{collections::HashMap, path::Path, time::Duration};
 
@@ -29,6 +33,7 @@ pub(super) struct Attack {
     pub(super) confirms: bool,
     pub(super) as_file: bool,
     pub(super) computes: Duration,
+    pub(super) operations: Option<u64>,
     expects: HashMap<String, Vec<String>>,
 }
 
@@ -47,6 +52,7 @@ pub(super) struct Report {
     pub(super) asked: Vec<String>,
     pub(super) history: Vec<String>,
     pub(super) seconds: f64,
+    pub(super) processor_seconds: f64,
     pub(super) memory_mib: u64,
     pub(super) alive: bool,
     pub(super) verified: Vec<String>,
@@ -59,7 +65,9 @@ fn repeated(input: &str) -> String {
     {
         let (what, times) = what.rsplit_once('×').expect("how often");
         text.push_str(before);
-        text.push_str(&what.repeat(times.parse().expect("a number")));
+        for number in 0..times.parse::<usize>().expect("a number") {
+            text.push_str(&what.replace('№', &number.to_string()));
+        }
         rest = after;
     }
     text + rest
@@ -72,8 +80,22 @@ impl Attack {
         let code = text.lines().skip(header.len()).collect::<Vec<_>>().join("\n");
         let mut expects: HashMap<String, Vec<String>> = HashMap::new();
         const KEYS: &[&str] = &[
-            "answers", "as", "ends", "kind", "says", "events", "effects", "prints", "asks", "never", "within",
-            "computes", "value",
+            "answers",
+            "as",
+            "ends",
+            "kind",
+            "says",
+            "events",
+            "effects",
+            "prints",
+            "asks",
+            "never",
+            "within",
+            "takes",
+            "memory",
+            "computes",
+            "operations",
+            "value",
         ];
         for line in header {
             if let Some((key, value)) = line.trim().split_once(": ")
@@ -93,6 +115,7 @@ impl Attack {
             confirms: one("answers") == Some("yes"),
             as_file: one("as") == Some("file"),
             computes: Duration::from_secs(one("computes").map_or(2, |seconds| seconds.parse().expect("seconds"))),
+            operations: one("operations").map(|number| number.parse().expect("a number")),
             expects,
         })
     }
@@ -138,8 +161,13 @@ impl Attack {
         if report.seconds > within {
             wrong.push(format!("  within: {within} s, it took {:.1} s", report.seconds));
         }
-        if report.memory_mib > MEMORY_MIB {
-            wrong.push(format!("  memory: {} MiB, {MEMORY_MIB} MiB are allowed", report.memory_mib));
+        let takes = one("takes").map_or(f64::INFINITY, |seconds| seconds.parse().expect("seconds"));
+        if report.processor_seconds > takes {
+            wrong.push(format!("  takes: {takes} s, it took {:.1} s of processor time", report.processor_seconds));
+        }
+        let memory = one("memory").map_or(MEMORY_MIB, |mib| mib.parse().expect("MiB"));
+        if report.memory_mib > memory {
+            wrong.push(format!("  memory: {} MiB, {memory} MiB are allowed", report.memory_mib));
         }
         if !report.alive {
             wrong.push("  the session did not outlive it".to_owned());

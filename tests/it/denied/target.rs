@@ -47,6 +47,17 @@ impl AdminShell for Target {
         helpers.write("sync", "Refreshes.").run(sync);
         helpers.write("drop_held", "Drops a handle's thing.").param("handle", "Which.").run(drop_held);
         helpers.write("login", "Logs in.").param("user", "Who.").secret_param("password", "With what.").run(login);
+        helpers
+            .write("unlock", "Opens a door.")
+            .secret_param("pin", "Of the door.")
+            .param("door", "Which.")
+            .run(unlock);
+        helpers
+            .write("connect", "Reaches a host.")
+            .param("host", "Which.")
+            .secret_param("phrase", "None for a guest.")
+            .default("")
+            .run(connect);
         helpers.destroy("cancel", "Stops a run.").param("id", "Which.").field("id").preview(would_cancel).run(cancel);
         helpers.destroy("swap", "Swaps two runs.").param("a", "One.").param("b", "The other.").run(swap);
         helpers.destroy("wipe", "Removes everything.").run(wipe);
@@ -114,6 +125,16 @@ async fn login(cx: Cx<Target>, user: String, password: Secret<String>) -> Result
     anyhow::bail!("{user} can not log in with {}", password.expose())
 }
 
+async fn unlock(cx: Cx<Target>, _: Secret<String>, door: String) -> Result<()> {
+    cx.did(format!("unlock {door}"));
+    Ok(())
+}
+
+async fn connect(cx: Cx<Target>, host: String, _: Secret<String>) -> Result<()> {
+    cx.did(format!("connect {host}"));
+    Ok(())
+}
+
 async fn would_cancel(_: Cx<Target>, id: String) -> Result<String> {
     Ok(format!("{id} would stop"))
 }
@@ -139,7 +160,11 @@ pub(super) async fn suffer(attack: &Attack) -> Report {
     let effects = Arc::clone(&target.effects);
     let scripts = tempfile::tempdir().expect("a directory");
     write_modules(scripts.path());
-    let shell = TestShell::of(Shell::new(target).scripts(scripts.path()).compute_limit(attack.computes)).await;
+    let mut shell = Shell::new(target).scripts(scripts.path()).compute_limit(attack.computes);
+    if let Some(limit) = attack.operations {
+        shell = shell.operation_limit(limit);
+    }
+    let shell = TestShell::of(shell).await;
     if attack.confirms {
         shell.confirms("an attack");
     }
@@ -156,7 +181,7 @@ pub(super) async fn suffer(attack: &Attack) -> Report {
         printed.push_str(ran.printed());
         last = Some(ran);
     }
-    let seconds = started.elapsed().as_secs_f64();
+    let (seconds, processor_seconds) = (started.elapsed().as_secs_f64(), processor_seconds());
     let memory_mib = peak_memory_mib();
     let last = last.expect("an attack has an input");
     let left = last.outcome.exit.is_some();
@@ -182,6 +207,7 @@ pub(super) async fn suffer(attack: &Attack) -> Report {
         asked: asked.into_iter().map(|question| question.call).collect(),
         history,
         seconds,
+        processor_seconds,
         memory_mib,
         alive,
         verified: verified.into_iter().map(|fault| fault.message).collect(),
@@ -220,7 +246,25 @@ fn write_modules(directory: &std::path::Path) {
     for (name, code) in modules {
         std::fs::write(directory.join(name), code).expect("a module");
     }
+    for depth in 0..=20 {
+        let code = format!("import \"deep{}\" as deeper;\n", depth + 1);
+        std::fs::write(directory.join(format!("deep{depth}.rhai")), code).expect("a module");
+    }
+    std::fs::write(directory.join("deep21.rhai"), "fn f() { 1 }\n").expect("a module");
+    std::fs::write(directory.join("huge.rhai"), format!("fn f() {{ 1 }}\n//{}", "x".repeat(1 << 20)))
+        .expect("a module");
     std::fs::write(directory.with_file_name("outside.rhai"), "fn f() { 1 }").expect("a module outside");
+}
+
+/// Processor time of this process; zero where the system does not tell.
+fn processor_seconds() -> f64 {
+    /// Of the unit that Linux tells it in (`USER_HZ`).
+    const A_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    // The eleventh and twelfth behind the name: for the program, and for it in the kernel.
+    (ticks(11) + ticks(12)) / A_SECOND
 }
 
 /// The most memory that this process ever had; zero where the system does not tell.

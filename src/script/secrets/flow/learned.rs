@@ -2,9 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// Functions that are remembered for later inputs.
-const MOST_LEARNED: usize = 4_096;
-
 /// What later inputs have to know about the functions of earlier ones.
 #[derive(Clone, Debug, Default)]
 pub(in crate::script) struct Learned {
@@ -21,10 +18,8 @@ impl Learned {
             self.params.remove(name);
             self.callables.remove(name);
         }
-        if self.params.len() + self.callables.len() < MOST_LEARNED {
-            self.params.extend(lesson.learned.params);
-            self.callables.extend(lesson.learned.callables);
-        }
+        self.params.extend(lesson.learned.params);
+        self.callables.extend(lesson.learned.callables);
     }
 
     pub(in crate::script::secrets) fn knows(&self, name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! How the tokens of a text belong together: values, statements, functions, brackets. No judgement about secrets.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use super::{Flow, Function, KEYWORDS, Placed, Token, literal};
 
@@ -77,14 +77,33 @@ impl<'t> Flow<'t, '_> {
         functions
     }
 
-    /// Whether a name stands between the bars of `|a, b| …`.
-    pub(super) fn is_parameter(&self, index: usize) -> bool {
-        let is_name = |at: &usize| matches!(self.tokens[*at].0, Token::Word(_) | Token::Comma);
+    /// The names that stand between the bars of `|a, b| …`.
+    pub(super) fn between_bars(&self) -> HashSet<usize> {
         let is_bar = |at: usize| self.tokens[at].0 == Token::Other && self.starts(at, "|");
-        let first = (0..index).rev().find(|at| !is_name(at));
-        let last = (index + 1..self.tokens.len()).find(|at| !is_name(at));
-        self.count(last.unwrap_or(index).saturating_sub(first.unwrap_or(index)));
-        first.is_some_and(is_bar) && last.is_some_and(is_bar)
+        let mut found = HashSet::new();
+        let mut opened = None;
+        for (index, (token, _)) in self.tokens.iter().enumerate() {
+            if matches!(token, Token::Word(_) | Token::Comma) {
+                continue;
+            }
+            if is_bar(index)
+                && let Some(open) = opened
+            {
+                found.extend(open + 1..index);
+            }
+            opened = is_bar(index).then_some(index);
+        }
+        found
+    }
+
+    /// The names of the functions and variables that the text declares.
+    pub(super) fn declarations(&self) -> HashSet<&'t str> {
+        let declares = |index: &usize| {
+            matches!(self.before(*index), Some(Token::Word("let" | "const" | "for" | "as")))
+                || self.closure_params.contains(index)
+        };
+        let variables = self.words.iter().filter(|(_, places)| places.iter().any(declares)).map(|(word, _)| *word);
+        self.functions.iter().map(|function| function.name).chain(variables).collect()
     }
 
     /// Whether a word is a variable here, or a function that is called: no keyword, no field, no key of a record.
@@ -137,7 +156,7 @@ impl<'t> Flow<'t, '_> {
         self.tokens[index].0 == Token::Open && self.starts(index, "{")
     }
 
-    pub(super) fn count(&self, steps: usize) {
+    pub(in crate::script::secrets) fn count(&self, steps: usize) {
         self.steps.update(|before| before.saturating_add(steps + 1));
     }
 }
