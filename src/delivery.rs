@@ -12,6 +12,7 @@
 //! A *lane* is a sink's work for one component. A *worker* serves the lanes of one sink, one after the other.
 
 mod backoff;
+mod beat;
 mod breaker;
 mod lane;
 mod lock;
@@ -128,7 +129,41 @@ impl SinkError {
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
         Self::Unavailable { source: source.into(), retry_after: None }
     }
+
+    /// It may or may not have arrived, for a reason that has a word of its own: it is counted by that word.
+    pub fn failed(kind: &'static str, source: impl Into<BoxError>) -> Self {
+        Self::unavailable(Failed { kind, source: source.into() })
+    }
+
+    /// Not before this long.
+    #[must_use]
+    pub fn retry_after(self, wait: Option<Duration>) -> Self {
+        match self {
+            Self::Unavailable { source, .. } => Self::Unavailable { source, retry_after: wait },
+            Self::UnknownReceipt => self,
+        }
+    }
+
+    /// The word that it is counted by: the label `error_type` of `mcp_event_emit_failure_total`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable { source, .. } => source.downcast_ref::<Failed>().map_or("unavailable", |one| one.kind),
+            Self::UnknownReceipt => "unknown_receipt",
+        }
+    }
 }
+
+/// What happened, and the word that it is counted by.
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
+struct Failed {
+    kind: &'static str,
+    source: BoxError,
+}
+
+/// Who lives, asked each time before it is said.
+pub type Living = Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, Vec<Presence>> + Send + Sync>;
 
 /// Where a new sink begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +191,8 @@ pub struct Plan {
 pub struct Delivery {
     workers: Vec<Running>,
     nudge: watch::Sender<u64>,
+    /// Nothing more comes: what was emitted is said once more.
+    closing: watch::Sender<bool>,
 }
 
 struct Running {
@@ -176,13 +213,34 @@ impl Delivery {
         sinks: Vec<(Box<dyn EventSink>, Begins)>,
         requests: &mpsc::UnboundedSender<EndRequest>,
     ) -> Self {
-        let (nudge, _) = watch::channel(0);
+        Self::start_all(plan, sinks, requests, None)
+    }
+
+    /// The same for whoever passes on what others deliver: everything, and who of them lives.
+    #[must_use]
+    pub fn forward(
+        plan: &Plan,
+        sinks: Vec<(Box<dyn EventSink>, Begins)>,
+        requests: &mpsc::UnboundedSender<EndRequest>,
+        living: Living,
+    ) -> Self {
+        Self::start_all(plan, sinks, requests, Some(living))
+    }
+
+    fn start_all(
+        plan: &Plan,
+        sinks: Vec<(Box<dyn EventSink>, Begins)>,
+        requests: &mpsc::UnboundedSender<EndRequest>,
+        living: Option<Living>,
+    ) -> Self {
+        let ((nudge, _), (closing, _)) = (watch::channel(0), watch::channel(false));
         let workers = sinks.into_iter().map(|(sink, begins)| {
             let (worker, status) = worker::Worker::new(plan, sink, begins, requests.clone());
-            let task = tokio::spawn(worker.run(nudge.subscribe()));
+            let worker = worker.with_living(living.clone());
+            let task = tokio::spawn(worker.run(nudge.subscribe(), closing.subscribe()));
             Running { status, task }
         });
-        Self { workers: workers.collect(), nudge }
+        Self { workers: workers.collect(), nudge, closing }
     }
 
     /// There are new events.
@@ -206,6 +264,7 @@ impl Delivery {
 
     /// Waits until everything is delivered, for at most `limit`, and for no sink that is known to be down.
     pub async fn flush(&self, limit: Duration) {
+        self.closing.send_replace(true);
         self.nudge();
         let after = *self.nudge.borrow();
         let all = async {

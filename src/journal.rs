@@ -55,11 +55,13 @@ pub use outbox::{ALL_COMPONENTS, Buried, DeliveryStatus, Head, Kept, Outgoing, P
 pub use parcel::{Always, Parcel, Stub};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresJournal;
-pub use presence::{EMIT_BOUNDS_US, Emits, EndRequest, Presence};
+pub use presence::{EMIT_BOUNDS_US, Emits, EndRequest, Heard, Presence};
 pub use record::{CommandRecord, SessionRecord, SessionStatus};
-pub use report::{Anchor, Difference, Fault, JournalStatus, Prune, Pruned, PrunedSession, Pruning, Rebuilt, Report};
+pub use report::{
+    Anchor, Difference, Fault, Holder, JournalStatus, Prune, Pruned, PrunedSession, Pruning, Rebuilt, Report,
+};
 pub use sqlite::SqliteJournal;
-pub use tracking::{Fold, Heard, Milestones, Rollup};
+pub use tracking::{Fold, Milestones, Rollup};
 
 /// A stream as its writer knows it.
 #[derive(Clone, Debug)]
@@ -131,8 +133,17 @@ pub trait Journal: Send + Sync + 'static {
     /// Which of these sessions were asked to end and have not.
     async fn end_requests(&self, of: &[SessionId]) -> Result<Vec<EndRequest>, JournalError>;
 
-    /// The last beat of every session that ever beat.
-    async fn presences(&self) -> Result<Vec<Heard>, JournalError>;
+    /// The last beats of sessions that were heard since.
+    async fn presences(&self, since: Timestamp) -> Result<Vec<Heard>, JournalError>;
+
+    /// Whether a session ever beat and has not left since.
+    async fn was_heard(&self, session: &SessionId) -> Result<bool, JournalError>;
+
+    /// What was emitted by components: each session that is there, and sums of those that have left.
+    async fn emitted(&self) -> Result<Vec<(String, Vec<Emits>)>, JournalError>;
+
+    /// Lets sessions leave that will not be heard any more at this time; what they emitted stays counted. Answers how many.
+    async fn retire_presences(&self, now: Timestamp) -> Result<u64, JournalError>;
 
     /// Who may write these streams, where that is settled.
     async fn writers(&self, of: &[StreamId]) -> Result<Vec<(StreamId, String)>, JournalError>;
@@ -184,6 +195,12 @@ pub trait Journal: Send + Sync + 'static {
     /// Sessions that nobody has ended: candidates for a sweep.
     async fn open_sessions(&self) -> Result<Vec<SessionRecord>, JournalError>;
 
+    /// The position of the start of a component's oldest session that nobody has ended.
+    async fn oldest_open(&self, component: &str) -> Result<Option<u64>, JournalError>;
+
+    /// How many sessions of each component are open and not lost.
+    async fn active_sessions(&self) -> Result<Vec<(String, u64)>, JournalError>;
+
     /// Checks chains, links, seals and the projection; everything, or one session.
     async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError>;
 
@@ -196,6 +213,11 @@ pub trait Journal: Send + Sync + 'static {
     /// What pruning would remove now; `None` when that can not be said beforehand.
     async fn prunable(&self, _before: Timestamp) -> Result<Option<Pruned>, JournalError> {
         Ok(None)
+    }
+
+    /// Which sinks keep sessions from being pruned that ended and were not heard of since.
+    async fn holders(&self, _before: Timestamp) -> Result<Vec<Holder>, JournalError> {
+        Ok(Vec::new())
     }
 
     /// The pruned session that an id, or an unambiguous prefix of one, names.

@@ -32,7 +32,7 @@ use crate::{
 };
 
 pub(crate) use observe::request_end;
-pub use observe::{Ended, LiveSession, Lives, end_elsewhere, end_session, is_here, sweep};
+pub use observe::{Ended, LiveSession, Lives, end_elsewhere, end_session, is_here, living, sweep};
 
 /// What may run while the journal can not be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -18,7 +18,7 @@ pub use http::HttpSink;
 pub use jsonl::JsonlSink;
 #[cfg(feature = "mcp")]
 pub use mcp::McpSink;
-pub use stdout::StdoutSink;
+pub use stdout::{STDOUT, StdoutSink};
 
 use crate::delivery::{BoxError, EventSink};
 

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long one call may take.
-const CALL: Duration = Duration::from_secs(10);
+pub(super) const CALL: Duration = Duration::from_secs(10);
 
 /// The cursor passes over so many events of others before that is noted: pruning folds nothing that lies beyond a cursor.
 const PASSED_OVER: u64 = 500;
@@ -36,8 +36,8 @@ pub(super) enum Step {
     Checked,
     /// Something was delivered; there may be more.
     Moved(Moved),
-    /// It was not delivered.
-    Failed(SinkError),
+    /// It was not delivered: these types of events.
+    Failed(SinkError, Vec<String>),
     /// Another process serves this lane.
     Elsewhere,
 }
@@ -99,7 +99,12 @@ impl Lane {
             (None, begins) => {
                 let position = match begins {
                     Begins::Oldest => 0,
-                    Begins::After(position) => position,
+                    // A stream is taken from its beginning or not at all: another shell of the component may have begun
+                    // before, and goes on.
+                    Begins::After(position) => {
+                        let oldest = self.journal.oldest_open(&self.component).await?;
+                        oldest.map_or(position, |oldest| position.min(oldest.saturating_sub(1)))
+                    }
                 };
                 self.note(position, None, Vec::new()).await?;
                 position
@@ -160,7 +165,7 @@ impl Lane {
         match answer {
             Ok(receipt) => self.judged(&batch, receipt, begun.elapsed()).await,
             Err(SinkError::UnknownReceipt) => self.go_back().await,
-            Err(error) => Ok(Step::Failed(error)),
+            Err(error) => Ok(Step::Failed(error, batch.kinds())),
         }
     }
 
@@ -172,7 +177,7 @@ impl Lane {
         match called(timeout(CALL, sink.deliver(&[])).await) {
             Ok(_) => Ok(Step::Checked),
             Err(SinkError::UnknownReceipt) => self.go_back().await,
-            Err(error) => Ok(Step::Failed(error)),
+            Err(error) => Ok(Step::Failed(error, Vec::new())),
         }
     }
 
@@ -202,7 +207,8 @@ impl Lane {
             }
         }
         if at.is_none() && refusals.is_empty() {
-            return Ok(Step::Failed(SinkError::unavailable("the answer has no verdict for the events that were sent")));
+            let error = SinkError::failed("malformed", "the answer has no verdict for the events that were sent");
+            return Ok(Step::Failed(error, batch.kinds()));
         }
         held.stride = 1;
         if let Some(at) = at {
@@ -223,7 +229,7 @@ impl Lane {
     async fn go_back(&mut self) -> Result<Step, JournalError> {
         let Some(held) = self.held.as_mut() else { return Ok(Step::Elsewhere) };
         if held.receipts.is_empty() {
-            return Ok(Step::Failed(SinkError::UnknownReceipt));
+            return Ok(Step::Failed(SinkError::UnknownReceipt, Vec::new()));
         }
         let skipped = held.stride.min(held.receipts.len());
         held.receipts.drain(..skipped);
@@ -287,8 +293,9 @@ pub(super) enum Check {
     Receipt,
 }
 
-fn called<T>(answer: Result<Result<T, SinkError>, tokio::time::error::Elapsed>) -> Result<T, SinkError> {
-    answer.unwrap_or_else(|_| Err(SinkError::unavailable(format!("no answer within {} seconds", CALL.as_secs()))))
+pub(super) fn called<T>(answer: Result<Result<T, SinkError>, tokio::time::error::Elapsed>) -> Result<T, SinkError> {
+    let late = || SinkError::failed("timeout", format!("no answer within {} seconds", CALL.as_secs()));
+    answer.unwrap_or_else(|_| Err(late()))
 }
 
 /// The beginning of a batch that is all of one kind.
@@ -306,6 +313,11 @@ impl Run {
             }
             Self::Stubs(stubs) => stubs.iter().map(|(at, stub)| (*at, stub.event_id, None)).collect(),
         }
+    }
+
+    /// The types of whole events.
+    fn kinds(&self) -> Vec<String> {
+        self.places().into_iter().filter_map(|(_, _, kind)| kind.map(str::to_owned)).collect()
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! nudge, or a second has passed ─▶ breaker ─▶ each lane: a batch, up to three attempts ─▶ again until all are drained
-//! every 15 s: a beat, and a question whether the receipts are still known
+//! every 15 s: a beat, and a question whether the receipts are still known; both feed the breaker like a batch
 //! ```
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
@@ -14,15 +14,14 @@ use tokio::{
 };
 
 use super::{
-    BEAT, Backoff, Begins, Breaker, EventSink, LEASE, Plan, Round, Sender, SinkError, SinkState, SinkStatus, Takes,
+    BEAT, Backoff, Begins, Breaker, EventSink, Living, Plan, Round, Sender, SinkError, SinkState, SinkStatus, Takes,
+    beat::{self, Tally},
     breaker::Admission,
-    lane::{Check, Lane, Moved, Step},
+    lane::{CALL, Check, Lane, Moved, Step, called},
 };
 use crate::{
     event::{SessionId, StreamId},
-    journal::{
-        ALL_COMPONENTS, EMIT_BOUNDS_US, Emits, EndRequest, Entry, Journal, JournalError, OWN_COMPONENT, Presence,
-    },
+    journal::{ALL_COMPONENTS, EndRequest, Entry, Journal, JournalError, OWN_COMPONENT},
 };
 
 /// Attempts a batch.
@@ -47,7 +46,9 @@ pub(super) struct Worker {
     breaker: Breaker,
     backoff: Backoff,
     burials: u32,
-    emits: BTreeMap<String, Emits>,
+    emits: Tally,
+    /// Who else lives.
+    living: Option<Living>,
     /// For a sink that takes its session only: the next event of it.
     next_seq: u64,
 }
@@ -91,14 +92,21 @@ impl Worker {
             breaker: Breaker::default(),
             backoff: Backoff::default(),
             burials: 0,
-            emits: BTreeMap::new(),
+            emits: Tally::default(),
+            living: None,
             next_seq: 0,
         };
         (worker, receiver)
     }
 
+    /// Says of others that they live.
+    pub(super) fn with_living(mut self, living: Option<Living>) -> Self {
+        self.living = living;
+        self
+    }
+
     /// Delivers until it is dropped.
-    pub(super) async fn run(mut self, mut nudge: watch::Receiver<u64>) {
+    pub(super) async fn run(mut self, mut nudge: watch::Receiver<u64>, closing: watch::Receiver<bool>) {
         if self.session.is_some() && self.sink.takes() == Takes::Everything {
             sleep(AFTER_THE_PROMPT).await;
         }
@@ -115,14 +123,9 @@ impl Worker {
             }
             let beats = Instant::now() >= beat_at;
             match self.drain(if beats { Check::Receipt } else { Check::Nothing }).await {
-                Ok(Drained::Yes) => self.status.send_modify(|status| status.drained = wanted),
+                Ok(Drained::Yes) => {}
                 Ok(Drained::Failed { retry_after }) => {
-                    self.breaker.failed(Instant::now().into_std(), retry_after);
-                    if self.breaker.is_open() {
-                        self.show(SinkState::Open, None).await;
-                    } else {
-                        sleep(self.backoff.next(chance(), retry_after)).await;
-                    }
+                    self.failed(retry_after).await;
                     continue;
                 }
                 Ok(Drained::Stopped) => return,
@@ -132,15 +135,30 @@ impl Worker {
                     continue;
                 }
             }
-            if beats {
-                self.beat().await;
+            // The last one says what the end of the session has added.
+            if beats || *closing.borrow() {
+                if let Err(retry_after) = self.beat().await {
+                    self.failed(retry_after).await;
+                    continue;
+                }
                 beat_at = Instant::now() + BEAT;
             }
+            self.status.send_modify(|status| status.drained = wanted);
             tokio::select! {
                 changed = nudge.changed() => if changed.is_err() { return },
                 () = sleep(LOOK) => {}
                 () = sleep_until(beat_at) => {}
             }
+        }
+    }
+
+    /// Something failed, after all its attempts: the next one waits, or the breaker opens.
+    async fn failed(&mut self, retry_after: Option<Duration>) {
+        self.breaker.failed(Instant::now().into_std(), retry_after);
+        if self.breaker.is_open() {
+            self.show(SinkState::Open, None).await;
+        } else {
+            sleep(self.backoff.next(chance(), retry_after)).await;
         }
     }
 
@@ -164,7 +182,7 @@ impl Worker {
                             return Ok(round);
                         }
                     }
-                    Step::Failed(error) => {
+                    Step::Failed(error, _) => {
                         round.failed = Some(error.to_string());
                         return Ok(round);
                     }
@@ -203,13 +221,9 @@ impl Worker {
                         self.succeeded(SinkState::Idle);
                         break;
                     }
-                    Step::Failed(SinkError::Unavailable { source, retry_after }) => {
-                        self.show(SinkState::Unavailable, Some(source.to_string())).await;
-                        return Ok(Drained::Failed { retry_after });
-                    }
-                    Step::Failed(error) => {
-                        self.show(SinkState::Unavailable, Some(error.to_string())).await;
-                        return Ok(Drained::Failed { retry_after: None });
+                    Step::Failed(error, kinds) => {
+                        self.emits.failed(&kinds, error.kind());
+                        return Ok(Drained::Failed { retry_after: self.show_failure(&error).await });
                     }
                     Step::Moved(moved) => {
                         check = Check::Nothing;
@@ -235,7 +249,7 @@ impl Worker {
         let attempts = if self.breaker.is_open() { 1 } else { ATTEMPTS };
         for attempt in 1.. {
             match self.lanes[at].step(&mut *self.sink, &self.locks, check).await? {
-                Step::Failed(SinkError::Unavailable { source, retry_after }) if attempt < attempts => {
+                Step::Failed(SinkError::Unavailable { source, retry_after }, _) if attempt < attempts => {
                     tracing::debug!(error = %source, sink = self.sink.name(), attempt, "a batch was not delivered");
                     self.show(SinkState::Unavailable, Some(source.to_string())).await;
                     sleep(self.backoff.next(chance(), retry_after)).await;
@@ -265,61 +279,49 @@ impl Worker {
             };
             match self.sink.deliver(&events).await {
                 Ok(_) => self.next_seq = last.seq() + 1,
-                Err(error) => {
-                    self.show(SinkState::Unavailable, Some(error.to_string())).await;
-                    return Ok(Drained::Failed { retry_after: None });
-                }
+                Err(error) => return Ok(Drained::Failed { retry_after: self.show_failure(&error).await }),
             }
         }
     }
 
-    async fn beat(&mut self) {
-        let Some((session, component)) = &self.session else {
-            return self.show_when_connecting().await;
+    /// Says who lives. An error is a wait that the other side asked for, or none.
+    async fn beat(&mut self) -> Result<(), Option<Duration>> {
+        let presence = match (&self.session, &self.living) {
+            (Some((session, component)), _) => vec![beat::own(session, component, &self.emits)],
+            (None, Some(living)) => living().await,
+            (None, None) => return Ok(()),
         };
-        let presence = Presence {
-            session_id: session.clone(),
-            component_name: component.clone(),
-            lease_seconds: u32::try_from(LEASE.as_secs()).unwrap_or(30),
-            emits: self.emits.values().cloned().collect(),
-        };
-        match timeout(Duration::from_secs(10), self.sink.beat(&[presence])).await {
-            Ok(Ok(requests)) => {
-                for request in requests {
-                    let _ = self.requests.send(request);
+        for some in beat::cut(&presence) {
+            match called(timeout(CALL, self.sink.beat(some)).await) {
+                Ok(requests) => {
+                    for request in requests {
+                        let _ = self.requests.send(request);
+                    }
                 }
-                self.answered();
-                self.succeeded(SinkState::Idle);
-                self.show(SinkState::Idle, None).await;
+                Err(error) => return Err(self.show_failure(&error).await),
             }
-            Ok(Err(error)) => self.show(SinkState::Unavailable, Some(error.to_string())).await,
-            Err(_) => self.show(SinkState::Unavailable, Some("no answer to a beat".to_owned())).await,
         }
+        self.answered();
+        self.succeeded(SinkState::Idle);
+        self.show(SinkState::Idle, None).await;
+        Ok(())
     }
 
-    async fn show_when_connecting(&mut self) {
-        if self.status.borrow().state == SinkState::Connecting {
-            self.show(SinkState::Idle, None).await;
+    /// Shows why something failed; answers the wait that the other side asked for.
+    async fn show_failure(&mut self, error: &SinkError) -> Option<Duration> {
+        self.show(SinkState::Unavailable, Some(error.to_string())).await;
+        match error {
+            SinkError::Unavailable { retry_after, .. } => *retry_after,
+            SinkError::UnknownReceipt => None,
         }
     }
 
     /// Counts what a batch came to. True when too much was refused.
     fn count(&mut self, moved: &Moved) -> bool {
         for (kind, took) in &moved.taken {
-            let emits = self.emits.entry(kind.clone()).or_default();
-            emits.event_type.clone_from(kind);
-            emits.success += 1;
-            emits.durations.resize(EMIT_BOUNDS_US.len() + 1, 0);
-            let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            let range = EMIT_BOUNDS_US.iter().position(|bound| us <= *bound).unwrap_or(EMIT_BOUNDS_US.len());
-            emits.durations[range] += 1;
-            emits.duration_us = emits.duration_us.saturating_add(us);
+            self.emits.taken(kind, *took);
         }
-        for kind in &moved.refused {
-            let emits = self.emits.entry(kind.clone()).or_default();
-            emits.event_type.clone_from(kind);
-            *emits.failure.entry("rejected".to_owned()).or_default() += 1;
-        }
+        self.emits.failed(&moved.refused, "rejected");
         if !moved.taken.is_empty() {
             self.burials = 0;
         }

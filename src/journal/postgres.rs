@@ -33,10 +33,14 @@ use uuid::Uuid;
 
 use self::{address::Address, writer::Writer};
 use super::{
-    Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Fold, Found, Head, Heard, Journal,
-    JournalError, JournalStatus, Kept, Milestones, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned,
-    PrunedSession, Rebuilt, Report, Rollup, SessionRecord, Sessions, Stream, Verdict, outbox::stored as outbox,
-    presence::stored as presence, prunings, query, read, retention, source::Notes, tracking,
+    Buried, CommandFilter, CommandRecord, DeliveryStatus, Emits, EndRequest, Entry, Filter, Fold, Found, Head, Heard,
+    Holder, Journal, JournalError, JournalStatus, Kept, Milestones, Outgoing, Page, Parcel, Presence, Progress, Prune,
+    Pruned, PrunedSession, Rebuilt, Report, Rollup, SessionRecord, Sessions, Stream, Verdict,
+    outbox::stored as outbox,
+    presence::{retired, stored as presence},
+    prunings, query, read, retention,
+    source::Notes,
+    tracking,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -157,8 +161,20 @@ impl Journal for PostgresJournal {
         presence::end_requests(&mut &*self, of).await
     }
 
-    async fn presences(&self) -> Result<Vec<Heard>, JournalError> {
-        tracking::presences(&mut &*self).await
+    async fn presences(&self, since: Timestamp) -> Result<Vec<Heard>, JournalError> {
+        presence::presences(&mut &*self, since).await
+    }
+
+    async fn was_heard(&self, session: &SessionId) -> Result<bool, JournalError> {
+        presence::was_heard(&mut &*self, session).await
+    }
+
+    async fn emitted(&self) -> Result<Vec<(String, Vec<Emits>)>, JournalError> {
+        retired::emitted(&mut &*self).await
+    }
+
+    async fn retire_presences(&self, now: Timestamp) -> Result<u64, JournalError> {
+        retired::retire(&mut &*self, now).await
     }
 
     async fn writers(&self, of: &[StreamId]) -> Result<Vec<(StreamId, String)>, JournalError> {
@@ -226,6 +242,14 @@ impl Journal for PostgresJournal {
         read::open_sessions(&mut &*self).await
     }
 
+    async fn oldest_open(&self, component: &str) -> Result<Option<u64>, JournalError> {
+        query::oldest_open(&mut &*self, component).await
+    }
+
+    async fn active_sessions(&self) -> Result<Vec<(String, u64)>, JournalError> {
+        query::active_sessions(&mut &*self).await
+    }
+
     async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError> {
         self.check(only).await
     }
@@ -236,6 +260,10 @@ impl Journal for PostgresJournal {
 
     async fn prune(&self, plan: &Prune) -> Result<Pruned, JournalError> {
         prune::prune(self, plan).await
+    }
+
+    async fn holders(&self, before: Timestamp) -> Result<Vec<Holder>, JournalError> {
+        retention::holders(&mut &*self, before).await
     }
 
     async fn prunable(&self, before: Timestamp) -> Result<Option<Pruned>, JournalError> {

@@ -1,9 +1,11 @@
 //! Who is there: beats of living sessions, what they have emitted, and who was asked to end. No part of the record.
 
+pub(super) mod retired;
 pub(super) mod stored;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,15 @@ pub struct Presence {
     /// What was emitted to this sink since the session began, by type of event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub emits: Vec<Emits>,
+}
+
+/// A beat, and when it was heard by our own clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The beat.
+    pub presence: Presence,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Upper bounds of the ranges that durations of emits are counted in, in microseconds. The last range has none.
@@ -45,6 +56,23 @@ pub struct Emits {
     /// How long they took together, in microseconds.
     #[serde(default)]
     pub duration_us: u64,
+}
+
+impl Emits {
+    /// Adds those of another session.
+    pub fn add(&mut self, other: &Self) {
+        self.event_type.clone_from(&other.event_type);
+        self.success = self.success.saturating_add(other.success);
+        for (kind, count) in &other.failure {
+            let sum = self.failure.entry(kind.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        self.durations.resize(self.durations.len().max(other.durations.len()), 0);
+        for (sum, count) in self.durations.iter_mut().zip(&other.durations) {
+            *sum = sum.saturating_add(*count);
+        }
+        self.duration_us = self.duration_us.saturating_add(other.duration_us);
+    }
 }
 
 /// Somebody's request that a session end.

@@ -271,6 +271,29 @@ impl<S: Search> Plan<'_, S> {
 const LOST: &str =
     "EXISTS (SELECT 1 FROM presence b WHERE b.session_id = p.session_id AND ? - b.heard_us > 3 * b.lease_us)";
 
+/// The position of the start of a component's oldest session that nobody has ended.
+pub(super) async fn oldest_open<S: Source>(source: &mut S, component: &str) -> Result<Option<u64>, JournalError> {
+    let statement = Statement::new(format!(
+        "SELECT min(e.position) FROM sessions p {} {} events e ON e.stream = p.stream AND e.seq = 0 \
+         WHERE p.status = 'open' AND p.component = ?",
+        S::by_index("sessions_by_status"),
+        S::JOIN_IN_ORDER
+    ));
+    let rows = source.rows(statement.bind(component)).await?;
+    rows.first().map_or(Ok(None), |row| row.cell::<Option<i64>>(0)).map(|position| position.map(shown::count))
+}
+
+/// How many sessions of each component are open and not lost.
+pub(super) async fn active_sessions<S: Source>(source: &mut S) -> Result<Vec<(String, u64)>, JournalError> {
+    let statement = Statement::new(format!(
+        "SELECT p.component, count(*) FROM sessions p {} WHERE p.status = 'open' AND NOT {LOST} GROUP BY p.component \
+         ORDER BY p.component",
+        S::by_index("sessions_by_status")
+    ));
+    let rows = source.rows(statement.bind(Timestamp::now().as_microsecond())).await?;
+    rows.iter().map(|row| Ok((row.cell(0)?, shown::count(row.cell(1)?)))).collect()
+}
+
 fn indexed<S: Source>(index: Option<&str>) -> String {
     index.map(S::by_index).unwrap_or_default()
 }

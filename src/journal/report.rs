@@ -150,6 +150,19 @@ pub struct Pruned {
     pub folded: u64,
 }
 
+/// A sink that keeps sessions from being pruned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Holder {
+    /// Its name.
+    pub sink: String,
+    /// Sessions that it has not got all of.
+    pub waiting: u64,
+    /// Sessions of which it has refused events.
+    pub refused: u64,
+    /// When its cursor was last moved.
+    pub changed: Option<Timestamp>,
+}
+
 /// What a rebuild found.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Rebuilt {

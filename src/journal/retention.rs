@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    JournalError, Prune, Pruned,
+    Holder, JournalError, Prune, Pruned,
     cells::{Cells, hash, number},
     prunings::Prunings,
-    shown::count,
+    shown::{count, timestamp},
     source::{Source, Statement},
 };
 use crate::event::{Draft, EventKind, Hash};
@@ -54,6 +54,25 @@ pub(super) async fn candidates<S: Source>(source: &mut S, before_us: i64) -> Res
             return Ok(candidates);
         }
     }
+}
+
+/// Which sinks keep ended sessions that were not heard of since: they have not got all of them, or have refused some.
+pub(super) async fn holders<S: Source>(source: &mut S, before: Timestamp) -> Result<Vec<Holder>, JournalError> {
+    let ended = "p.status <> 'open' AND s.heard_us < ?";
+    let statement = Statement::new(format!(
+        "SELECT h.sink, CAST(sum(h.waits) AS BIGINT), CAST(sum(h.refused) AS BIGINT), \
+         (SELECT max(k.changed_us) FROM cursors k WHERE k.sink = h.sink) FROM \
+         (SELECT k.sink AS sink, s.id AS stream, 1 AS waits, 0 AS refused FROM cursors k JOIN streams s \
+         ON k.component IN (s.component, '*', '') AND k.position < s.head_position JOIN sessions p ON p.stream = s.id \
+         WHERE {ended} UNION SELECT b.sink, s.id, 0, 1 FROM buried b JOIN events e ON e.position = b.position \
+         JOIN streams s ON s.id = e.stream JOIN sessions p ON p.stream = s.id WHERE {ended}) h GROUP BY h.sink ORDER BY h.sink"
+    ));
+    let before_us = before.as_microsecond();
+    let holder = |row: &S::Row| {
+        let changed = row.cell::<Option<i64>>(3)?.map(timestamp);
+        Ok(Holder { sink: row.cell(0)?, waiting: count(row.cell(1)?), refused: count(row.cell(2)?), changed })
+    };
+    source.rows(statement.bind(before_us).bind(before_us)).await?.iter().map(holder).collect()
 }
 
 /// What pruning would remove now.

@@ -39,11 +39,15 @@ use uuid::Uuid;
 
 use self::{ledger::Ledger, site::Site, writer::Writer};
 use super::{
-    Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Fold, Found, Head, Heard, Journal,
-    JournalError, JournalStatus, Kept, Milestones, Outgoing, Page, Parcel, Presence, Progress, Prune, Pruned,
-    PrunedSession, Rebuilt, Report, Rollup, Room, SessionRecord, Sessions, Stream, Verdict, cells::Cells, differences,
-    outbox::stored as outbox, pace, pages, presence::stored as presence, prunings, query, read, retention,
-    shown as record, tracking,
+    Buried, CommandFilter, CommandRecord, DeliveryStatus, Emits, EndRequest, Entry, Filter, Fold, Found, Head, Heard,
+    Holder, Journal, JournalError, JournalStatus, Kept, Milestones, Outgoing, Page, Parcel, Presence, Progress, Prune,
+    Pruned, PrunedSession, Rebuilt, Report, Rollup, Room, SessionRecord, Sessions, Stream, Verdict,
+    cells::Cells,
+    differences,
+    outbox::stored as outbox,
+    pace, pages,
+    presence::{retired, stored as presence},
+    prunings, query, read, retention, shown as record, tracking,
 };
 use crate::event::{Draft, Event, JournalId, SessionId, StreamId};
 
@@ -182,8 +186,20 @@ impl Journal for SqliteJournal {
         presence::end_requests(&mut &*self, of).await
     }
 
-    async fn presences(&self) -> Result<Vec<Heard>, JournalError> {
-        tracking::presences(&mut &*self).await
+    async fn presences(&self, since: Timestamp) -> Result<Vec<Heard>, JournalError> {
+        presence::presences(&mut &*self, since).await
+    }
+
+    async fn was_heard(&self, session: &SessionId) -> Result<bool, JournalError> {
+        presence::was_heard(&mut &*self, session).await
+    }
+
+    async fn emitted(&self) -> Result<Vec<(String, Vec<Emits>)>, JournalError> {
+        retired::emitted(&mut &*self).await
+    }
+
+    async fn retire_presences(&self, now: Timestamp) -> Result<u64, JournalError> {
+        retired::retire(&mut &*self, now).await
     }
 
     async fn writers(&self, of: &[StreamId]) -> Result<Vec<(StreamId, String)>, JournalError> {
@@ -251,6 +267,14 @@ impl Journal for SqliteJournal {
         read::open_sessions(&mut &*self).await
     }
 
+    async fn oldest_open(&self, component: &str) -> Result<Option<u64>, JournalError> {
+        query::oldest_open(&mut &*self, component).await
+    }
+
+    async fn active_sessions(&self) -> Result<Vec<(String, u64)>, JournalError> {
+        query::active_sessions(&mut &*self).await
+    }
+
     async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError> {
         self.check(only).await
     }
@@ -261,6 +285,10 @@ impl Journal for SqliteJournal {
 
     async fn prune(&self, plan: &Prune) -> Result<Pruned, JournalError> {
         prune::prune(self, plan).await
+    }
+
+    async fn holders(&self, before: Timestamp) -> Result<Vec<Holder>, JournalError> {
+        retention::holders(&mut &*self, before).await
     }
 
     async fn prunable(&self, before: Timestamp) -> Result<Option<Pruned>, JournalError> {

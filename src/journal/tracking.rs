@@ -1,12 +1,12 @@
-//! What a tracker asks of its journal beside the record: who writes which stream, who was heard from, what happened to
-//! sessions since it last looked, sums per day.
+//! What a tracker asks of its journal beside the record: who writes which stream, what happened to sessions since it
+//! last looked, sums per day.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    JournalError, Presence,
+    JournalError,
     cells::Cells,
     source::{Source, Statement},
 };
@@ -28,15 +28,6 @@ pub struct Milestones {
     pub events: Vec<(u64, Event)>,
     /// Up to here there are no others.
     pub upto: u64,
-}
-
-/// A beat, and when it was heard by our own clock.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// The beat.
-    pub presence: Presence,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// The sums of one day (UTC, of the sessions' starts) and one component. Pruned sessions are in them.
@@ -120,22 +111,6 @@ pub(super) async fn milestones<S: Source>(source: &mut S, after: u64, limit: u32
         events.extend(text.and_then(|text| Event::parse(text).ok()).map(|event| (last, event)));
     }
     Ok(Milestones { events, upto: if is_all { last.max(count(head)) } else { last } })
-}
-
-pub(super) async fn presences<S: Source>(source: &mut S) -> Result<Vec<Heard>, JournalError> {
-    let statement = "SELECT session_id, component, heard_us, lease_us, detail FROM presence";
-    let rows = source.rows(Statement::new(statement)).await?;
-    let mut heard = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let Ok(session_id) = row.cell::<&str>(0)?.parse() else { continue };
-        let lease_seconds = u32::try_from(row.cell::<i64>(3)? / 1_000_000).unwrap_or(u32::MAX);
-        let detail: Option<&str> = row.cell(4)?;
-        let emits = detail.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        let presence = Presence { session_id, component_name: row.cell(1)?, lease_seconds, emits };
-        let at = Timestamp::from_microsecond(row.cell(2)?).unwrap_or(Timestamp::UNIX_EPOCH);
-        heard.push(Heard { presence, at });
-    }
-    Ok(heard)
 }
 
 pub(super) async fn fold<S: Source>(source: &mut S, name: &str) -> Result<Option<Fold>, JournalError> {

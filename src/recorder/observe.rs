@@ -101,6 +101,12 @@ pub async fn sweep(journal: &dyn Journal, database: &Path, by: &str) -> Result<V
     Ok(crashed)
 }
 
+/// The sessions of a journal that live on this machine, after a [`sweep`]: their processes hold their locks.
+#[must_use]
+pub fn living(database: &Path) -> Vec<SessionId> {
+    left_behind(database)
+}
+
 /// Where the sessions of one journal hold their locks. Journals beside each other must not clear up after one another.
 fn live_directory(database: &Path) -> PathBuf {
     let mut name = database.file_name().unwrap_or_default().to_owned();

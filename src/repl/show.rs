@@ -36,6 +36,11 @@ impl Look {
         Self { color, json, renderer, out: Screen::new(Stream::Out), err: Screen::new(Stream::Err) }
     }
 
+    /// Standard output is for events: results go where warnings go.
+    pub(crate) fn beside_events(self) -> Self {
+        Self { out: self.err.clone(), ..self }
+    }
+
     /// A console for one command. Under `--json` standard output is for the document alone.
     pub(crate) fn console(&self) -> Box<dyn Console> {
         let screen = if self.json { &self.err } else { &self.out };

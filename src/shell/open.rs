@@ -135,7 +135,7 @@ impl<S: AdminShell> Shell<S> {
         let (entries, registry) = self.helpers.finish().map_err(|problems| {
             anyhow::anyhow!("the helpers of `{}` are not right:\n  {}", S::COMPONENT, problems.join("\n  "))
         })?;
-        let outlet = Outlet::new(self.sinks_of(&settings.sinks)?, settings.sinks.now);
+        let outlet = Outlet::new(self.sinks_of(&settings.sinks, settings.mode)?, settings.sinks.now);
         let redactor = Redactor::new(self.shell.redact());
         let info = Arc::new(session_info::<S>(who, &settings));
         // Hooks print nowhere: there is no command that they belong to.

@@ -18,10 +18,10 @@ use tokio::sync::mpsc;
 use super::{AdminShell, Shell};
 use crate::{
     delivery::{Begins, Delivery, EventSink, Plan, Receipt, Sender, SinkError, SinkState, SinkStatus, Takes},
-    event::{Event, SessionId},
+    event::{Event, Mode, SessionId},
     journal::{EndRequest, Head, OWN_COMPONENT, Presence, Stub},
     recorder::{Recorder, request_end},
-    sinks::{Credentials, Make, Schemes, WrongSink},
+    sinks::{Credentials, Make, STDOUT, Schemes, WrongSink},
 };
 
 /// How long the end of a session waits for what is still to be delivered.
@@ -102,14 +102,20 @@ impl<S: AdminShell> Shell<S> {
     /// The sinks of one session.
     ///
     /// # Errors
-    /// When a URL names none.
-    pub(crate) fn sinks_of(&self, wanted: &Wanted) -> Result<Vec<Box<dyn EventSink>>, WrongSink> {
+    /// When a URL names none, or one that this kind of session can not have.
+    pub(crate) fn sinks_of(&self, wanted: &Wanted, mode: Mode) -> Result<Vec<Box<dyn EventSink>>, WrongSink> {
         let mut schemes = Schemes::built_in(&wanted.credentials);
         for (scheme, make) in &self.schemes {
             let make = Arc::clone(make);
             schemes.add(scheme, move |url| make(url));
         }
         let mut sinks = schemes.open(wanted.urls.as_deref().unwrap_or_default())?;
+        if mode == Mode::Interactive && sinks.iter().any(|sink| sink.name() == STDOUT) {
+            return Err(WrongSink::new(
+                "stdout: is for -c, -f and scripts on standard input; at a prompt its lines would tear what you type: \
+                 take jsonl:FILE and follow that file, or run `session-tracker events SESSION --follow` beside it",
+            ));
+        }
         sinks.extend(self.sinks.iter().map(|given| Box::new(given.clone()) as Box<dyn EventSink>));
         Ok(sinks)
     }
@@ -228,6 +234,11 @@ impl Outlet {
     /// Nothing is known yet of one of them.
     pub(crate) fn is_connecting(&self) -> bool {
         self.status().iter().any(|status| status.state == SinkState::Connecting)
+    }
+
+    /// Standard output belongs to one of them.
+    pub(crate) fn prints(&self) -> bool {
+        self.status().iter().any(|status| status.sink == STDOUT)
     }
 
     /// One of them does not work.

@@ -25,7 +25,7 @@ use crate::{
     redact::Redactor,
     render,
     repl::{error_document, terminal},
-    sinks::WrongSink,
+    sinks::{STDOUT, WrongSink},
 };
 
 /// Runs a component's shell as a program: reads flags and configuration, opens one session, and returns its exit code.
@@ -104,8 +104,8 @@ async fn session<S: AdminShell, C>(
         }
     };
     // Before anything is recorded: a shell does not run without the delivery that somebody asked for.
-    let sinks = shell.sinks_of(&options.settings.sinks)?;
-    if options.json && sinks.iter().any(|sink| sink.name() == "stdout:") {
+    let sinks = shell.sinks_of(&options.settings.sinks, options.settings.mode)?;
+    if options.json && sinks.iter().any(|sink| sink.name() == STDOUT) {
         return Err(WrongSink::new("stdout: and --json both want standard output").into());
     }
     drop(sinks);

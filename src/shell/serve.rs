@@ -109,7 +109,10 @@ impl<S: AdminShell> Shell<S> {
         if let Some(log) = &options.log {
             log.mask_with(session.recorder().redactor().clone());
         }
-        let look = Look::new(options.color, options.json, self.renderer.clone());
+        let mut look = Look::new(options.color, options.json, self.renderer.clone());
+        if opened.outlet.prints() {
+            look = look.beside_events();
+        }
         let is_prompt = matches!(options.work, Work::Prompt);
         let at_prompt = AtomicBool::new(false);
         let interrupted = AtomicBool::new(false);

@@ -115,10 +115,12 @@ impl HttpSink {
         let bytes = read(response).await?;
         if status == StatusCode::OK {
             if !is_json {
-                return Err(SinkError::unavailable("the answer is not JSON: something else answers at this address"));
+                let said = "the answer is not JSON: something else answers at this address";
+                return Err(SinkError::failed("malformed", said));
             }
             return serde_json::from_slice(&bytes).map_err(|_| {
-                SinkError::unavailable("the answer is not what a tracker says: something else answers at this address")
+                let said = "the answer is not what a tracker says: something else answers at this address";
+                SinkError::failed("malformed", said)
             });
         }
         let problem: Problem = serde_json::from_slice(&bytes).ok().filter(|_| is_json).unwrap_or_default();
@@ -129,7 +131,7 @@ impl HttpSink {
             // Minted anew with the next attempt: the clock may have jumped.
             self.shown = None;
         }
-        Err(SinkError::Unavailable { source: said(status, &problem).into(), retry_after })
+        Err(SinkError::failed(kind(status.as_u16()), said(status, &problem)).retry_after(retry_after))
     }
 
     async fn send(&mut self, items: Vec<Item>) -> Result<Receipt, SinkError> {
@@ -185,6 +187,20 @@ struct Problem {
     detail: String,
 }
 
+/// The word that a refusal is counted by.
+pub(super) fn kind(status: u16) -> &'static str {
+    match status {
+        401 => "unauthorized",
+        403 => "forbidden",
+        404 => "not_found",
+        413 => "too_large",
+        429 => "rate_limited",
+        400..500 => "invalid",
+        500.. => "server_error",
+        _ => "malformed",
+    }
+}
+
 /// What a refusal says, in our words and a little of theirs.
 fn said(status: StatusCode, problem: &Problem) -> String {
     let meaning = match status.as_u16() {
@@ -222,7 +238,7 @@ async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, SinkError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(&error))? {
         if bytes.len() + chunk.len() > MOST_ANSWER {
-            return Err(SinkError::unavailable("the answer is too long"));
+            return Err(SinkError::failed("malformed", "the answer is too long"));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -231,11 +247,11 @@ async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, SinkError> {
 
 /// An error of the client, without the URL, with what lies below it.
 pub(super) fn unavailable(error: &reqwest::Error) -> SinkError {
-    let what = match error {
-        _ if error.is_timeout() => "no answer in time",
-        _ if error.is_connect() => "it can not be reached",
-        _ if error.is_body() || error.is_decode() => "the answer broke off",
-        _ => "the call failed",
+    let (kind, what) = match error {
+        _ if error.is_timeout() => ("timeout", "no answer in time"),
+        _ if error.is_connect() => ("connection", "it can not be reached"),
+        _ if error.is_body() || error.is_decode() => ("connection", "the answer broke off"),
+        _ => ("connection", "the call failed"),
     };
     let mut deepest: &dyn std::error::Error = error;
     while let Some(below) = deepest.source() {
@@ -246,7 +262,7 @@ pub(super) fn unavailable(error: &reqwest::Error) -> SinkError {
     } else {
         what.to_owned()
     };
-    SinkError::unavailable(because)
+    SinkError::failed(kind, because)
 }
 
 #[cfg(feature = "jwt")]

@@ -78,7 +78,7 @@ impl McpSink {
                 Place::Command(_) => START,
             };
             let made = tokio::time::timeout(patience, Connection::open(&self.place, token)).await;
-            let connection = made.map_err(|_| SinkError::unavailable("no answer in time"))??;
+            let connection = made.map_err(|_| SinkError::failed("timeout", "no answer in time"))??;
             self.open = Some((connection, Instant::now()));
         }
         match &self.open {
@@ -99,7 +99,7 @@ impl McpSink {
     async fn call(&mut self, tool: &str, arguments: JsonObject) -> Result<CallToolResult, SinkError> {
         let connection = self.connection().await?;
         let called = tokio::time::timeout(CALL, connection.call(tool, arguments)).await;
-        let called = called.unwrap_or_else(|_| Err(SinkError::unavailable("no answer in time")));
+        let called = called.unwrap_or_else(|_| Err(SinkError::failed("timeout", "no answer in time")));
         if called.is_err() {
             self.open = None;
         }
@@ -119,15 +119,18 @@ impl McpSink {
             #[serde(default)]
             struct Problem {
                 r#type: String,
+                status: u16,
             }
             let problem: Problem = serde_json::from_value(content).unwrap_or_default();
             if problem.r#type.ends_with(UNKNOWN_RECEIPT) {
                 return Err(SinkError::UnknownReceipt);
             }
-            return Err(SinkError::unavailable(format!("the tracker refused: {}", words(&result))));
+            let said = format!("the tracker refused: {}", words(&result));
+            return Err(SinkError::failed(http::kind(problem.status), said));
         }
         serde_json::from_value(content).map_err(|_| {
-            SinkError::unavailable("the answer is not what a tracker says: something else answers at this place")
+            let said = "the answer is not what a tracker says: something else answers at this place";
+            SinkError::failed("malformed", said)
         })
     }
 

@@ -12,9 +12,9 @@ use uuid::Uuid;
 use crate::{
     event::{Draft, Event, EventKind, JournalId, SessionId, StreamId},
     journal::{
-        Buried, CommandFilter, CommandRecord, DeliveryStatus, EndRequest, Entry, Filter, Fold, Found, Head, Heard,
-        Journal, JournalError, JournalStatus, Kept, Milestones, Outgoing, Page, Parcel, Presence, Progress, Prune,
-        Pruned, Rebuilt, Report, Rollup, Room, SessionRecord, Sessions, Stream, Verdict,
+        Buried, CommandFilter, CommandRecord, DeliveryStatus, Emits, EndRequest, Entry, Filter, Fold, Found, Head,
+        Heard, Journal, JournalError, JournalStatus, Kept, Milestones, Outgoing, Page, Parcel, Presence, Progress,
+        Prune, Pruned, Rebuilt, Report, Rollup, Room, SessionRecord, Sessions, Stream, Verdict,
     },
 };
 
@@ -193,8 +193,20 @@ impl Journal for Faulty {
         self.journal.end_requests(of).await
     }
 
-    async fn presences(&self) -> Result<Vec<Heard>, JournalError> {
-        self.journal.presences().await
+    async fn presences(&self, since: Timestamp) -> Result<Vec<Heard>, JournalError> {
+        self.journal.presences(since).await
+    }
+
+    async fn was_heard(&self, session: &SessionId) -> Result<bool, JournalError> {
+        self.journal.was_heard(session).await
+    }
+
+    async fn emitted(&self) -> Result<Vec<(String, Vec<Emits>)>, JournalError> {
+        self.journal.emitted().await
+    }
+
+    async fn retire_presences(&self, now: Timestamp) -> Result<u64, JournalError> {
+        self.journal.retire_presences(now).await
     }
 
     async fn writers(&self, of: &[StreamId]) -> Result<Vec<(StreamId, String)>, JournalError> {
@@ -257,6 +269,14 @@ impl Journal for Faulty {
 
     async fn open_sessions(&self) -> Result<Vec<SessionRecord>, JournalError> {
         self.journal.open_sessions().await
+    }
+
+    async fn oldest_open(&self, component: &str) -> Result<Option<u64>, JournalError> {
+        self.journal.oldest_open(component).await
+    }
+
+    async fn active_sessions(&self) -> Result<Vec<(String, u64)>, JournalError> {
+        self.journal.active_sessions().await
     }
 
     async fn verify(&self, only: Option<&SessionId>) -> Result<Report, JournalError> {

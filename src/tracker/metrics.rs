@@ -5,7 +5,8 @@
 //!   that they have reached and kept there. A restart, a prune, a second tracker: nothing is lost and nothing counted
 //!   twice.
 //! - At most 1,000 components have a label of their own; the rest is `other`. No label is what somebody typed.
-//! - Counters of emits are those of whoever delivers, as their last beats report them.
+//! - Counters of emits are those of whoever delivers, as their last beats report them; what sessions reported that have
+//!   left is kept as sums. So a scrape costs as much as there are sessions that live, not that ever were.
 
 mod encode;
 mod names;
@@ -37,6 +38,8 @@ const PAGE: u32 = 2_000;
 const QUALITY_SESSIONS: usize = 10_000;
 /// Means are made anew no more often than this.
 const QUALITY_FRESH: Duration = Duration::from_secs(15);
+/// How often sessions leave that will not be heard any more.
+const RETIRE_EVERY: Duration = Duration::from_secs(60);
 /// How often sums are carried on while nobody asks.
 const PACE: Duration = Duration::from_secs(10);
 
@@ -91,20 +94,26 @@ impl Tracker {
             ("rejected", ingest.rejected.load(Ordering::Relaxed)),
         ];
         self.observe_deaths().await;
-        let mut open = self.journal().open_sessions().await?;
-        open.retain(|session| matches!(session.status, SessionStatus::Active | SessionStatus::Stale));
+        let active = self.journal().active_sessions().await?;
         let ended = sums.quality.as_ref().map(|(_, sessions)| sessions.as_slice()).unwrap_or_default();
         let none = Tally::default();
         let tally = sums.tally.as_ref().map_or(&none, |(_, tally)| tally);
-        let heard = self.journal().presences().await?;
-        Ok(encode::text(Snapshot::of(tally, &open, ended, &heard, verdicts), exposition))
+        let emitted = self.journal().emitted().await?;
+        Ok(encode::text(Snapshot::of(tally, &active, ended, &emitted, verdicts), exposition))
     }
 
     /// Carries the sums on from time to time, so that a question about them does not find a day's work. Ends with the
     /// tracker.
     pub(super) async fn keep_counting(self) {
         let stop = self.0.stop.clone();
+        let mut retire_at = Instant::now();
         while stop.run_until_cancelled(tokio::time::sleep(PACE)).await.is_some() {
+            if Instant::now() >= retire_at {
+                retire_at = Instant::now() + RETIRE_EVERY;
+                if let Err(error) = self.journal().retire_presences(Timestamp::now()).await {
+                    tracing::warn!(%error, "sessions that have ended were not retired");
+                }
+            }
             let mut sums = self.0.ingest.sums.lock().await;
             if let Err(error) = self.carry_on(&mut sums).await {
                 tracing::warn!(%error, "sessions were not counted");

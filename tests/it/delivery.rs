@@ -1,5 +1,6 @@
 //! Delivery: from a journal to a sink, whatever happens on the way.
 
+mod beats;
 #[cfg(feature = "tracker")]
 mod chaos;
 mod contract;

@@ -14,7 +14,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("helper", &["policy", "spec", "event", "redact", "config"]),
     ("journal", &["event"]),
     ("delivery", &["journal", "event"]),
-    ("sinks", &["delivery", "journal", "redact", "event", "token"]),
+    ("sinks", &["delivery", "journal", "redact", "render", "event", "token"]),
     ("recorder", &["redact", "journal", "event"]),
     ("script", &["helper", "recorder", "policy", "spec", "event", "redact", "console", "session"]),
     ("session", &["script", "recorder", "helper", "policy", "spec", "event", "redact", "console"]),

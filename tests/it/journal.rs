@@ -7,6 +7,7 @@ pub(crate) mod fixture;
 mod fleet;
 mod model;
 mod opening;
+mod presence;
 mod retention;
 mod tampering;
 mod writing;

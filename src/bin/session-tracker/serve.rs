@@ -112,7 +112,7 @@ pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
     }
     let limits = Limits { rate: NonZeroU32::new(serve.rate), ..Limits::default() };
     let server = Server { listener, tls, metrics, limits, names: Names::new(serve.allow_host) };
-    let forwarding = forward::start(&serve.forward, tracker.journal(), database.place())?;
+    let forwarding = forward::start(&serve.forward, &tracker, database.place())?;
     server.serve(tracker.clone(), stop).await.context("serving")?;
     if let Some(forwarding) = forwarding {
         forwarding.end().await;

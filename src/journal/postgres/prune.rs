@@ -151,9 +151,8 @@ impl Transaction<'_> {
              running = NULL, running_position = NULL WHERE id = ?",
         );
         self.rows(marked.bind(at.as_microsecond()).bind(stream.id)).await?;
-        for sql in ["DELETE FROM presence WHERE session_id = ?", "DELETE FROM conflicts WHERE stream = ?"] {
-            self.rows(Statement::new(sql).bind(stream.name.as_str())).await?;
-        }
+        let conflicts = Statement::new("DELETE FROM conflicts WHERE stream = ?");
+        self.rows(conflicts.bind(stream.name.as_str())).await?;
         let picture = &drawn.picture;
         let sums = BTreeMap::from([((picture.day(), picture.component.clone()), picture.totals())]);
         self.add_sums("rollups_base", &sums).await?;

@@ -100,7 +100,6 @@ impl Transaction<'_> {
             )
             .bind(at.as_microsecond())
             .bind(id);
-        script.add("DELETE FROM presence WHERE session_id = ?").bind(stream.name.as_str());
         script.add("DELETE FROM conflicts WHERE stream = ?").bind(stream.name.as_str());
         let picture = &drawn.picture;
         rows::add_totals(&mut script, "rollups_base", picture.day(), &picture.component, &picture.totals());

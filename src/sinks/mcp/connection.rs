@@ -91,11 +91,13 @@ impl Connection {
 fn greeting(error: &ClientInitializeError) -> SinkError {
     match error {
         ClientInitializeError::TransportError { error, .. } => on_the_way(error),
-        ClientInitializeError::ConnectionClosed(_) => SinkError::unavailable("the server closed the connection"),
+        ClientInitializeError::ConnectionClosed(_) => {
+            SinkError::failed("connection", "the server closed the connection")
+        }
         ClientInitializeError::JsonRpcError(error) => {
             SinkError::unavailable(format!("the server refused to talk: {}", plain(&error.message)))
         }
-        _ => SinkError::unavailable("what answers there does not speak the Model Context Protocol"),
+        _ => SinkError::failed("malformed", "what answers there does not speak the Model Context Protocol"),
     }
 }
 
@@ -105,32 +107,34 @@ fn failed(error: &ServiceError) -> SinkError {
             SinkError::unavailable(format!("the server refused the call: {}", plain(&error.message)))
         }
         ServiceError::TransportSend(error) => on_the_way(error),
-        ServiceError::TransportClosed => SinkError::unavailable("the server closed the connection"),
-        ServiceError::Timeout { .. } => SinkError::unavailable("no answer in time"),
-        _ => SinkError::unavailable("the answer is not one that tools give"),
+        ServiceError::TransportClosed => SinkError::failed("connection", "the server closed the connection"),
+        ServiceError::Timeout { .. } => SinkError::failed("timeout", "no answer in time"),
+        _ => SinkError::failed("malformed", "the answer is not one that tools give"),
     }
 }
 
 /// What happened on the way, without the address.
 fn on_the_way(error: &DynamicTransportError) -> SinkError {
     let Some(error) = error.error.downcast_ref::<StreamableHttpError<reqwest::Error>>() else {
-        return SinkError::unavailable("the connection broke");
+        return SinkError::failed("connection", "the connection broke");
     };
     match error {
         StreamableHttpError::Client(error) => http::unavailable(error),
-        StreamableHttpError::HttpStatus(HttpStatusError { status, retry_after, .. }) => SinkError::Unavailable {
-            source: format!("the server answers with status {status}").into(),
-            retry_after: retry_after.as_deref().and_then(http::seconds),
-        },
-        StreamableHttpError::AuthRequired(_) => SinkError::unavailable(
+        StreamableHttpError::HttpStatus(HttpStatusError { status, retry_after, .. }) => {
+            SinkError::failed(http::kind(*status), format!("the server answers with status {status}"))
+                .retry_after(retry_after.as_deref().and_then(http::seconds))
+        }
+        StreamableHttpError::AuthRequired(_) => SinkError::failed(
+            "unauthorized",
             "the server does not accept the token: look at ADMIN_SHELL_TOKEN or ADMIN_SHELL_SECRET (status 401)",
         ),
         StreamableHttpError::InsufficientScope(_) => {
-            SinkError::unavailable("the token does not allow this (status 403)")
+            SinkError::failed("forbidden", "the token does not allow this (status 403)")
         }
         StreamableHttpError::UnexpectedServerResponse(_) | StreamableHttpError::UnexpectedContentType(_) => {
-            SinkError::unavailable("what answers there does not speak the Model Context Protocol, or refuses the token")
+            let said = "what answers there does not speak the Model Context Protocol, or refuses the token";
+            SinkError::failed("malformed", said)
         }
-        _ => SinkError::unavailable("the connection broke"),
+        _ => SinkError::failed("connection", "the connection broke"),
     }
 }

@@ -72,9 +72,9 @@ pub(super) fn verdict(
     remembered: &mut Remembered,
 ) -> Result<Verdict, SinkError> {
     if result.is_error == Some(true) {
-        return Err(SinkError::unavailable(format!("the tool failed: {}", words(result))));
+        return Err(SinkError::failed("server_error", format!("the tool failed: {}", words(result))));
     }
-    let not_known = || SinkError::unavailable("the tool's answer is not one of its contract");
+    let not_known = || SinkError::failed("malformed", "the tool's answer is not one of its contract");
     let said = said(result).ok_or_else(not_known)?;
     let session = event.stream().as_str();
     match (event.kind(), said.status.as_str(), said.session_id.filter(|id| !id.is_empty())) {

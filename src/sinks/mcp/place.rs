@@ -1,5 +1,7 @@
 //! Where a server is: an address, or a command that starts it.
 
+use std::borrow::Cow;
+
 use reqwest::Url;
 
 use crate::{delivery::BoxError, redact::Redactor};
@@ -7,7 +9,7 @@ use crate::{delivery::BoxError, redact::Redactor};
 /// Where a server is.
 pub(super) enum Place {
     Http(Url),
-    /// A program and its arguments.
+    /// A program and its arguments, with quotes as in a shell, and nothing else of one.
     Command(Vec<String>),
 }
 
@@ -20,8 +22,10 @@ impl Place {
         let rest = url.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("mcp+")).map_or(url, |_| &url[4..]);
         if let Some(command) = rest.get(..6).filter(|scheme| scheme.eq_ignore_ascii_case("stdio:")).map(|_| &rest[6..])
         {
-            let words: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
-            return match words.is_empty() {
+            let words = shell_words::split(command).map_err(
+                |_| "mcp+stdio: a quote in the command is not closed (a comma ends a sink's URL, quoted or not)",
+            )?;
+            return match words.first().is_none_or(String::is_empty) {
                 true => Err("mcp+stdio: wants a command, for example mcp+stdio:session-tracker mcp".into()),
                 false => Ok(Self::Command(words)),
             };
@@ -46,9 +50,18 @@ impl Place {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Http(url) => format!("mcp+{url}"),
-            Self::Command(words) => format!("mcp+stdio:{}", Redactor::default().text(&words.join(" "))),
+            Self::Command(words) => {
+                let words: Vec<Cow<'_, str>> = words.iter().map(|word| quoted(word)).collect();
+                format!("mcp+stdio:{}", Redactor::default().text(&words.join(" ")))
+            }
         }
     }
+}
+
+/// A word as it is written where words are separated by blanks.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| !c.is_whitespace() && !matches!(c, '\'' | '"' | '\\');
+    if !word.is_empty() && word.chars().all(is_plain) { word.into() } else { shell_words::quote(word) }
 }
 
 #[cfg(test)]
@@ -66,6 +79,11 @@ mod tests {
             ("MCP+HTTPS://Tracker.example/", "mcp+https://tracker.example/mcp"),
             ("mcp+https://tracker.example/tools/", "mcp+https://tracker.example/tools/"),
             ("mcp+stdio:session-tracker  mcp", "mcp+stdio:session-tracker mcp"),
+            (
+                r#"mcp+stdio:"/opt/my tools/server"  --name 'Ada L' plain\ too"#,
+                "mcp+stdio:'/opt/my tools/server' --name 'Ada L' 'plain too'",
+            ),
+            ("mcp+stdio:env A=b http://x:1/ *", "mcp+stdio:env A=b http://x:1/ *"),
             ("mcp+stdio:server --token abcdefgh12345678", "mcp+stdio:server --token [redacted]"),
         ] {
             assert_eq!(name(url).as_deref(), Ok(wants), "{url}");
@@ -76,6 +94,9 @@ mod tests {
             "mcp+http://#hunter2",
             "mcp+stdio:",
             "mcp+stdio:  ",
+            "mcp+stdio:'' hunter2",
+            "mcp+stdio:server 'hunter2",
+            "mcp+stdio:server \"hunter2",
             "mcp+http:",
         ] {
             let error = name(url).expect_err(url);

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     event::EventKind,
-    journal::{EMIT_BOUNDS_US, Heard, SessionRecord},
+    journal::{EMIT_BOUNDS_US, Emits, SessionRecord},
 };
 
 /// Kinds of errors with a label of their own.
@@ -80,9 +80,9 @@ pub(super) struct Snapshot {
 impl Snapshot {
     pub(super) fn of(
         tally: &Tally,
-        open: &[SessionRecord],
+        active: &[(String, u64)],
         ended: &[SessionRecord],
-        heard: &[Heard],
+        emitted: &[(String, Vec<Emits>)],
         verdicts: [(&str, u64); 4],
     ) -> Self {
         let mut snapshot = Self::default();
@@ -98,8 +98,8 @@ impl Snapshot {
             // A component without an open session has none, which is not the same as not being there.
             snapshot.active.insert(vec![name.clone()], 0);
         }
-        for session in open {
-            *snapshot.active.entry(vec![tally.label(&session.component_name).to_owned()]).or_default() += 1;
+        for (component, count) in active {
+            *snapshot.active.entry(vec![tally.label(component).to_owned()]).or_default() += count;
         }
         for session in ended {
             if let Some(score) = session.quality_score {
@@ -109,8 +109,8 @@ impl Snapshot {
                 *count += 1;
             }
         }
-        for heard in heard {
-            snapshot.add_emits(tally.label(&heard.presence.component_name), heard);
+        for (component, emits) in emitted {
+            snapshot.add_emits(tally.label(component), emits);
         }
         for (verdict, count) in verdicts {
             snapshot.verdicts.insert(vec![verdict.to_owned()], count);
@@ -118,8 +118,8 @@ impl Snapshot {
         snapshot
     }
 
-    fn add_emits(&mut self, component: &str, heard: &Heard) {
-        for emits in &heard.presence.emits {
+    fn add_emits(&mut self, component: &str, emits: &[Emits]) {
+        for emits in emits {
             // Types that this version does not know could be any text.
             let event_type = match EventKind::from(emits.event_type.clone()) {
                 EventKind::Other(_) => OTHER.to_owned(),

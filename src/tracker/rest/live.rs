@@ -16,11 +16,14 @@ use futures_util::StreamExt;
 use super::{Tracker, TrackerError, ask::Parameters};
 use crate::{journal::Placed, tracker::Caller};
 
+/// The last position that a journal can have.
+const POSITIONS: u64 = i64::MAX as u64;
+
 /// What is appended, as it is appended: server-sent events.
 #[utoipa::path(get, path = "/api/v1/live", tag = "sessions",
     params(
         ("component" = Option<String>, Query, description = "Of this component"),
-        ("after" = Option<u64>, Query, description = "After this position instead of from now on", minimum = 0, maximum = 4294967295_i64)),
+        ("after" = Option<u64>, Query, description = "After this position instead of from now on", minimum = 0, maximum = 9223372036854775807_i64)),
     responses((status = 200, description = "`id` is the position, `event` the type, `data` the sealed text",
         content_type = "text/event-stream", body = String)))]
 pub(super) async fn live(
@@ -31,7 +34,8 @@ pub(super) async fn live(
 ) -> Result<Response, TrackerError> {
     let parameters = Parameters::read(query.as_deref(), &["component", "after"])?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let after = parameters.number("after", 0..=u64::from(u32::MAX))?.or(last);
+    // A browser that comes back asks with the URL that it began with, and says beside it how far it got.
+    let after = last.or(parameters.number("after", 0..=POSITIONS)?);
     let component = parameters.text("component").map(str::to_owned);
     let events = tracker.live(&caller, component, after).await?.map(|placed| Ok::<_, Infallible>(event(&placed)));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())

@@ -10,7 +10,7 @@ use admin_shell::{
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{Source, by_stream, held};
-use crate::journal::fixture::{Writing, at, start};
+use crate::journal::fixture::{Writing, at, command_start, start};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -213,6 +213,26 @@ async fn one_at_a_time_and_the_next_takes_over() {
     let delivered = tokio::time::timeout(seconds(5), taken_over).await.expect("the lock is free");
     assert_eq!(delivered, 4);
     assert_eq!(by_stream(&first.taken()), held(&source.journal).await);
+}
+
+#[tokio::test]
+async fn a_stream_that_goes_on_beside_it_is_taken_from_its_beginning() {
+    let source = Source::new().await;
+    Writing::new("orchestrator").whole(&source.journal, 0, 1).await;
+    let beside = Writing::new("orchestrator");
+    let mut wanted = beside.record(&source.journal, &[start(at(5), "ada", "host-a")]).await.expect("recorded");
+    Writing::new("manager").record(&source.journal, &[start(at(6), "ada", "host-a")]).await.expect("recorded");
+    let before = source.journal.head().await.expect("head").position;
+    let sink = FaultySink::new("faulty:");
+    let (requests, _asked) = mpsc::unbounded_channel();
+    let sinks: Vec<(Box<dyn admin_shell::delivery::EventSink>, _)> =
+        vec![(Box::new(sink.clone()), Begins::After(before))];
+    let delivery = Delivery::start(&source.plan(), sinks, &requests);
+    delivery.known().await;
+    wanted.extend(beside.record(&source.journal, &[command_start(at(7), 1, "ps()")]).await.expect("recorded"));
+    wanted.extend(Writing::new("orchestrator").whole(&source.journal, 10, 1).await);
+    delivery.flush(seconds(20)).await;
+    assert_eq!(sink.taken(), wanted.into_iter().map(Parcel::Whole).collect::<Vec<_>>());
 }
 
 #[tokio::test]

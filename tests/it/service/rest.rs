@@ -214,6 +214,18 @@ async fn what_is_appended_is_seen_as_it_is_appended() {
     let mut again = again.send().await.unwrap();
     let first = again.chunk().await.unwrap().unwrap();
     assert!(std::str::from_utf8(&first).unwrap().contains(own[2].text()), "{first:?}");
+    // Also where its URL says where it began; positions are as large as they get.
+    let again = service.get("/api/v1/live?component=orchestrator&after=0").header("last-event-id", ids[1]);
+    let first = again.send().await.unwrap().chunk().await.unwrap().unwrap();
+    assert!(std::str::from_utf8(&first).unwrap().contains(own[2].text()), "{first:?}");
+    for far in ["4294967296", "9223372036854775807"] {
+        let far = service.get(&format!("/api/v1/live?after={far}")).send().await.unwrap();
+        assert_eq!(far.status(), StatusCode::OK);
+    }
+    for wrong in ["9223372036854775808", "99999999999999999999", "-1", "1e3", ""] {
+        let (status, problem) = answer(service.get(&format!("/api/v1/live?after={wrong}"))).await;
+        assert_eq!((status, &problem["field"]), (StatusCode::BAD_REQUEST, &json!("after")), "{wrong}: {problem}");
+    }
     // Whoever looks on does not keep the tracker from stopping.
     service.signal(rustix::process::Signal::TERM);
     let begun = std::time::Instant::now();

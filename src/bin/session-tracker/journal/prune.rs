@@ -7,11 +7,12 @@ use std::{
 
 use admin_shell::{
     event::check_reason,
-    journal::{self, Journal, Pruned},
+    journal::{self, Holder, Journal, Pruned},
     redact::Redactor,
 };
 use clap::Args;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::writable;
 use crate::{
@@ -88,10 +89,17 @@ pub(super) async fn run(prune: Prune, source: &Source) -> Result<(), Stop> {
     let why = prune.reason.as_ref().map_or_else(rule, |text| Redactor::default().text(text).into_string());
     let plan = journal::Prune { before: prune.before, archive: prune.archive.clone(), by: me(), why };
     let pruned = place.journal.prune(&plan).await?;
-    answer::one(&prune.output, &pruned, |_| {
+    let held = place.journal.holders(prune.before).await?;
+    answer::one(&prune.output, &Outcome { pruned: &pruned, held: &held }, |_| {
         let before = clock::full(prune.before);
-        if pruned.sessions == 0 {
+        let waited_for: String = held.iter().map(|holder| format!("\n{}", kept(holder))).collect();
+        if pruned.sessions == 0 && waited_for.is_empty() {
             return format!("Nothing to prune: no session ended before {before} and still has its events.");
+        }
+        if pruned.sessions == 0 {
+            return format!(
+                "Nothing was pruned: what ended before {before} and still has its events is waited for.{waited_for}"
+            );
         }
         let mut text = format!(
             "Pruned {} that ended before {before}: {}, {} bytes of what they said.",
@@ -102,6 +110,34 @@ pub(super) async fn run(prune: Prune, source: &Source) -> Result<(), Stop> {
         if let Some(archive) = &plan.archive {
             text.push_str(&format!("\nWhat was removed is in {0}; read it with --database {0}", archive.display()));
         }
-        text
+        text + waited_for.as_str()
     })
+}
+
+/// What was pruned, and what a sink kept from it.
+#[derive(Serialize)]
+struct Outcome<'p> {
+    #[serde(flatten)]
+    pruned: &'p Pruned,
+    held: &'p [Holder],
+}
+
+/// Which sink keeps sessions, and what to do about it.
+fn kept(holder: &Holder) -> String {
+    let Holder { sink, waiting, refused, changed } = holder;
+    let mut ways = Vec::new();
+    let mut text = format!("Kept for {sink}");
+    if *waiting > 0 {
+        let since = changed.map(|at| format!(" since {}", clock::full(at))).unwrap_or_default();
+        text.push_str(&format!(": it has got nothing{since}, and {} wait", counted(*waiting, "session")));
+        ways.push("deliver them (`session-tracker journal deliver --sink URL`)");
+    }
+    if *refused > 0 {
+        text.push_str(&format!(": it has refused events of {}", counted(*refused, "session")));
+        ways.push("offer them again (`session-tracker journal buried --retry`)");
+    }
+    format!(
+        "{text}. To go on, {}, or give the sink up: `session-tracker journal sinks remove '{sink}'`",
+        ways.join(", ")
+    )
 }

@@ -1,12 +1,14 @@
-//! `--forward`: what this tracker holds goes on to other places, everything of every component.
+//! `--forward`: what this tracker holds goes on to other places, everything of every component, and who of its
+//! sessions lives.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use admin_shell::{
     config::{Config, Overrides},
-    delivery::{Begins, Delivery, Plan, locks_of},
-    journal::Journal,
+    delivery::{Begins, Delivery, Living, Plan, locks_of},
+    journal::EndRequest,
     sinks::{Credentials, Schemes},
+    tracker::Tracker,
 };
 use tokio::sync::mpsc;
 
@@ -20,11 +22,12 @@ const FLUSH: Duration = Duration::from_secs(2);
 /// Forwarding at work.
 pub(super) struct Forwarding {
     delivery: Arc<Delivery>,
-    looking: tokio::task::JoinHandle<()>,
+    tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
 /// Starts to forward; `None` when there is nowhere to.
-pub(super) fn start(urls: &[String], journal: &Arc<dyn Journal>, place: &Path) -> Result<Option<Forwarding>, Stop> {
+pub(super) fn start(urls: &[String], tracker: &Tracker, place: &Path) -> Result<Option<Forwarding>, Stop> {
+    let journal = tracker.journal();
     let sinks = Schemes::built_in(&credentials()?).open(&urls.join(","));
     let sinks = sinks.map_err(|error| Stop::Usage(format!("--forward: {error}")))?;
     if sinks.is_empty() {
@@ -32,9 +35,20 @@ pub(super) fn start(urls: &[String], journal: &Arc<dyn Journal>, place: &Path) -
     }
     let locks = locks_of(place);
     let plan = Plan { journal: Arc::clone(journal), components: Vec::new(), locks, session: None };
-    let (requests, _) = mpsc::unbounded_channel();
+    let (requests, asked) = mpsc::unbounded_channel();
     let sinks = sinks.into_iter().map(|sink| (sink, Begins::Oldest)).collect();
-    let delivery = Arc::new(Delivery::start(&plan, sinks, &requests));
+    let heard = tracker.clone();
+    let living: Living = Arc::new(move || {
+        let tracker = heard.clone();
+        Box::pin(async move {
+            tracker.living().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "nobody hears who lives");
+                Vec::new()
+            })
+        })
+    });
+    let delivery = Arc::new(Delivery::forward(&plan, sinks, &requests, living));
+    let asking = tokio::spawn(pass_on(tracker.clone(), asked));
     let (watched, nudged) = (Arc::clone(journal), Arc::clone(&delivery));
     let looking = tokio::spawn(async move {
         let mut last = 0;
@@ -48,13 +62,22 @@ pub(super) fn start(urls: &[String], journal: &Arc<dyn Journal>, place: &Path) -
             tokio::time::sleep(LOOK_EVERY).await;
         }
     });
-    Ok(Some(Forwarding { delivery, looking }))
+    Ok(Some(Forwarding { delivery, tasks: [looking, asking] }))
+}
+
+/// What the other tracker asks of sessions is recorded here, where their shells look or hear it with their next beat.
+async fn pass_on(tracker: Tracker, mut asked: mpsc::UnboundedReceiver<EndRequest>) {
+    while let Some(request) = asked.recv().await {
+        if let Err(error) = tracker.ask_to_end(&request).await {
+            tracing::warn!(%error, session = %request.session_id, "a request to end could not be recorded");
+        }
+    }
 }
 
 impl Forwarding {
     /// Lets go, after what can still be forwarded in a moment.
     pub(super) async fn end(self) {
-        self.looking.abort();
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
         self.delivery.flush(FLUSH).await;
     }
 }
