@@ -33,7 +33,7 @@ use self::{append::Writers, metrics::Ingest};
 
 use crate::{
     analytics::{self, Answer, Query, Span},
-    event::{StreamId, check_reason},
+    event::{Event, StreamId, check_reason},
     journal::{Entry, Filter, Journal, Page, SessionRecord, SessionStatus, Sessions},
     recorder::{Ended, Lives, end_elsewhere, end_session, is_here, sweep},
     token::Scope,
@@ -166,10 +166,19 @@ impl Tracker {
     pub async fn events(&self, caller: &Caller, id: &str, from: u64, limit: u32) -> Result<Vec<Entry>, TrackerError> {
         caller.require(Scope::SessionsRead)?;
         let stream = match id.strip_prefix("jrnl_") {
-            Some(_) => id.parse::<StreamId>().map_err(|_| TrackerError::NotFound(id.to_owned()))?,
+            Some(_) => id.parse::<StreamId>().map_err(|_| TrackerError::not_found(id))?,
             None => self.session(id).await?.session_id.into(),
         };
         Ok(self.0.journal.events(&stream, from, limit).await?)
+    }
+
+    /// What others said about a session, each thing sealed in the stream of the journal that said it.
+    ///
+    /// # Errors
+    /// When there is no such session, or the journal can not be read.
+    pub async fn observations(&self, caller: &Caller, id: &str) -> Result<Vec<Event>, TrackerError> {
+        let session = self.show(caller, id).await?;
+        Ok(self.0.journal.observations(&session.session_id).await?)
     }
 
     /// Statistics.

@@ -38,7 +38,7 @@ pub enum TrackerError {
         /// What is taken at most.
         limit_bytes: usize,
     },
-    /// There is no such session.
+    /// There is no such session. Made by [`not_found`](Self::not_found).
     #[error("no session has an id that begins with `{0}`")]
     NotFound(String),
     /// There are no such statistics.
@@ -67,6 +67,19 @@ pub enum TrackerError {
         /// When to come again.
         retry_after: Duration,
     },
+}
+
+impl TrackerError {
+    /// There is no session that an id, or what somebody gave for one, names.
+    #[must_use]
+    pub fn not_found(typed: &str) -> Self {
+        Self::NotFound(shown(typed))
+    }
+}
+
+/// Something that somebody sent, fit for a message.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(256).collect()
 }
 
 impl From<Invalid> for TrackerError {

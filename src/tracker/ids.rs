@@ -24,12 +24,12 @@ impl Tracker {
         let is_id = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let is_empty = prefix.strip_prefix("sess_").unwrap_or(&prefix).is_empty();
         if is_empty || prefix.len() > LONGEST || !prefix.chars().all(is_id) {
-            return Err(TrackerError::NotFound(typed.to_owned()));
+            return Err(TrackerError::not_found(typed));
         }
         match self.journal().find(&prefix).await? {
             Found::One(record) => Ok(*record),
             Found::Many(candidates) => Err(TrackerError::Ambiguous(candidates)),
-            Found::None => Err(TrackerError::NotFound(typed.to_owned())),
+            Found::None => Err(TrackerError::not_found(typed)),
         }
     }
 }

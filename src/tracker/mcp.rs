@@ -31,7 +31,7 @@ use rmcp::{
     service::RequestContext,
 };
 
-use super::{Caller, Tracker, TrackerError, rest::Problem};
+use super::{Caller, Tracker, TrackerError, error::shown, rest::Problem};
 
 pub(super) use http::router;
 pub use names::Names;
@@ -162,7 +162,7 @@ impl ServerHandler for Door {
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         if request.method != "tools/call" {
-            let words = format!("there is no method `{}`", arguments::shown(&request.method));
+            let words = format!("there is no method `{}`", shown(&request.method));
             return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, words, None));
         }
         let params = request.params.unwrap_or_default();

@@ -45,6 +45,7 @@ pub fn router(tracker: Tracker) -> Router {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::show))
         .routes(routes!(sessions::events))
+        .routes(routes!(sessions::observations))
         .routes(routes!(sessions::end))
         .routes(routes!(analytics::query))
         .routes(routes!(live::live))

@@ -2,7 +2,9 @@
 
 mod delivery;
 mod description;
+pub(crate) mod doors;
 pub(crate) mod fixture;
+mod fleet;
 mod forward;
 mod life;
 mod limits;
@@ -12,3 +14,4 @@ mod remote;
 mod rest;
 mod tokens;
 pub(crate) mod tools;
+mod wrong;

@@ -2,7 +2,7 @@
 
 use admin_shell::{
     analytics::{self, Answer, Query, Span},
-    event::StreamId,
+    event::{Event, SessionId, StreamId},
     journal::{Entry, Filter, Found, Page, SessionRecord},
 };
 
@@ -99,6 +99,14 @@ impl Reading {
         match self {
             Self::Here(place) => Ok(place.journal.events(stream, from, limit).await?),
             Self::There(remote) => remote.events(stream, from, limit).await,
+        }
+    }
+
+    /// What others said about a session.
+    pub(crate) async fn observations(&self, session: &SessionId) -> Result<Vec<Event>, Stop> {
+        match self {
+            Self::Here(place) => Ok(place.journal.observations(session).await?),
+            Self::There(remote) => remote.observations(session).await,
         }
     }
 

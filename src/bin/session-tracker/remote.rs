@@ -7,7 +7,7 @@ use std::time::Duration;
 use admin_shell::{
     analytics::{Answer, Period, Query, Span},
     config::{Config, Overrides},
-    event::{Event, Hash, StreamId},
+    event::{Event, Hash, SessionId, StreamId},
     journal::{Entry, Filter, SessionRecord},
     token::{Claims, ISSUERS, Scope},
 };
@@ -147,9 +147,19 @@ impl Remote {
         let path = format!("api/v1/sessions/{}/events", segment(stream.as_str())?);
         let query = [("from", from.to_string()), ("limit", limit.to_string())];
         let (events, _): (Vec<Value>, _) = self.get(&path, &query).await?;
-        events.iter().map(entry).collect::<Option<_>>().ok_or_else(|| {
-            Stop::failed(format!("the tracker at {} sent an event that is not what was sealed", self.name()))
-        })
+        events.iter().map(entry).collect::<Option<_>>().ok_or_else(|| self.not_sealed())
+    }
+
+    /// What others said about a session.
+    pub(crate) async fn observations(&self, session: &SessionId) -> Result<Vec<Event>, Stop> {
+        let path = format!("api/v1/sessions/{}/observations", segment(session.as_str())?);
+        let (events, _): (Vec<Value>, _) = self.get(&path, &[]).await?;
+        let events: Result<_, _> = events.iter().map(|event| Event::parse(&event.to_string())).collect();
+        events.map_err(|_| self.not_sealed())
+    }
+
+    fn not_sealed(&self) -> Stop {
+        Stop::failed(format!("the tracker at {} sent an event that is not what was sealed", self.name()))
     }
 
     /// Asks a session to end; `requested`, `recorded` or `already_ended`.

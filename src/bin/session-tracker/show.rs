@@ -74,17 +74,20 @@ struct More {
 
 impl More {
     async fn of(place: &Reading, record: &SessionRecord) -> Result<Self, Stop> {
-        let changes = changes::of(place, &record.session_id).await?;
-        let Reading::Here(Place { journal, .. }) = place else {
-            let commands = commands::of(place, record, COMMANDS as usize).await?;
-            return Ok(Self { commands, changes, observations: Vec::new() });
+        let session = &record.session_id;
+        let commands = match place {
+            Reading::Here(Place { journal, .. }) => {
+                let filter =
+                    CommandFilter { session: Some(session.clone()), limit: COMMANDS, ..CommandFilter::default() };
+                let mut commands = journal.commands(&filter).await?;
+                commands.reverse();
+                commands
+            }
+            Reading::There(_) => commands::of(place, record, COMMANDS as usize).await?,
         };
-        let filter =
-            CommandFilter { session: Some(record.session_id.clone()), limit: COMMANDS, ..CommandFilter::default() };
-        let mut commands = journal.commands(&filter).await?;
-        commands.reverse();
-        let observations = journal.observations(&record.session_id).await?;
-        Ok(Self { commands, changes, observations: observations.iter().filter_map(|event| event.decode()).collect() })
+        let observations = place.observations(session).await?;
+        let observations = observations.iter().filter_map(|event| event.decode()).collect();
+        Ok(Self { commands, changes: changes::of(place, session).await?, observations })
     }
 
     fn parts(self, record: &SessionRecord, width: Width) -> Vec<String> {

@@ -4,7 +4,7 @@ use rmcp::model::{JsonObject, Tool};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::tracker::TrackerError;
+use crate::tracker::error::{TrackerError, shown};
 
 /// The arguments of a tool as their type.
 ///
@@ -37,9 +37,4 @@ pub(super) fn read<T: DeserializeOwned>(tool: &Tool, mut given: JsonObject) -> R
             },
         }
     })
-}
-
-/// Something that somebody sent, fit for a message.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(256).collect()
 }

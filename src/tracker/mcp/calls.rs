@@ -84,7 +84,7 @@ impl Door {
             tools::END_SESSION => {
                 let end: End = read(tool, arguments)?;
                 // People type the beginning of an id and see what they end; programs do not.
-                end.session_id.parse::<SessionId>().map_err(|_| TrackerError::NotFound(end.session_id.clone()))?;
+                end.session_id.parse::<SessionId>().map_err(|_| TrackerError::not_found(&end.session_id))?;
                 Ok(structured(&tracker.end(caller, &end.session_id, &end.reason).await?))
             }
             tools::STATS => {
@@ -145,12 +145,36 @@ fn structured(answer: &impl Serialize) -> CallToolResult {
 /// Arguments as a query has them.
 fn pairs(tool: &Tool, arguments: JsonObject) -> Result<Vec<(String, String)>, TrackerError> {
     let given: JsonObject = read(tool, arguments)?;
-    let text = |(name, value): (String, Value)| match value {
-        Value::String(text) => Ok((name, text)),
-        Value::Number(_) | Value::Bool(_) => Ok((name, value.to_string())),
-        _ => Err(invalid(&name, "must be a string, a number, or true or false")),
+    let text = |(name, value): (String, Value)| {
+        of_its_type(tool, &name, &value)?;
+        match value {
+            Value::String(text) => Ok((name, text)),
+            value => Ok((name, value.to_string())),
+        }
     };
     given.into_iter().map(text).collect()
+}
+
+/// A query has only text; an argument has the type that the tool publishes for it.
+fn of_its_type(tool: &Tool, name: &str, value: &Value) -> Result<(), TrackerError> {
+    let listed = tool.input_schema.get("properties").and_then(|listed| listed.get(name)).map(|schema| &schema["type"]);
+    let types: Vec<&str> = match listed {
+        Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(one)) => vec![one],
+        _ => Vec::new(),
+    };
+    let fits = |one: &&str| match *one {
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        _ => false,
+    };
+    if types.iter().any(fits) {
+        return Ok(());
+    }
+    let named: Vec<&str> = types.into_iter().filter(|one| *one != "null").collect();
+    Err(invalid(name, &format!("must be of the type {}", named.join(" or "))))
 }
 
 fn invalid(field: &str, rule: &str) -> TrackerError {

@@ -34,7 +34,7 @@ impl Names {
         if !self.is_known(&host) && host.parse::<IpAddr>().is_err() {
             return Some(format!(
                 "this tracker does not answer to the name `{}`: start it with --allow-host and the name",
-                super::arguments::shown(&host)
+                crate::tracker::error::shown(&host)
             ));
         }
         let origin = headers.get(header::ORIGIN)?;

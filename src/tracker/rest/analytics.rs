@@ -2,11 +2,14 @@
 
 use axum::{
     Json,
-    extract::{Path, RawQuery, State},
+    extract::{RawQuery, State},
 };
 use jiff::Timestamp;
 
-use super::{Tracker, TrackerError, ask::Parameters};
+use super::{
+    Tracker, TrackerError,
+    ask::{Parameters, Part},
+};
 use crate::{
     analytics::{Answer, Period, Query, Span},
     tracker::Caller,
@@ -32,7 +35,7 @@ use crate::{
 pub(super) async fn query(
     State(tracker): State<Tracker>,
     caller: Caller,
-    Path(query): Path<String>,
+    Part(query): Part,
     RawQuery(parameters): RawQuery,
 ) -> Result<Json<Answer>, TrackerError> {
     let query: Query = query.parse().map_err(|_| TrackerError::NoQuery)?;

@@ -2,13 +2,14 @@
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request, rejection::BytesRejection},
-    http::{StatusCode, header},
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
+    http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::de::DeserializeOwned;
 
 use super::{LARGEST_BODY_BYTES, Problem, TrackerError};
+use crate::tracker::error::shown;
 
 /// The parameters of a query: each known, each once.
 pub(super) struct Parameters(Vec<(String, String)>);
@@ -91,8 +92,21 @@ impl Parameters {
 }
 
 fn wrong(name: &str, rule: &str) -> TrackerError {
-    let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    TrackerError::Invalid { field: name, rule: rule.to_owned() }
+    TrackerError::Invalid { field: shown(name), rule: rule.to_owned() }
+}
+
+/// The one part of a route's path that varies.
+pub(super) struct Part(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Part {
+    type Rejection = TrackerError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, TrackerError> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(part)) => Ok(Self(part)),
+            Err(_) => Err(wrong("path", "must be UTF-8")),
+        }
+    }
 }
 
 /// A body of JSON.

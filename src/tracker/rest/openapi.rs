@@ -73,7 +73,7 @@ pub(super) fn describe(description: &Description) -> Value {
                 *response = problem(&words);
             }
             for (status, words) in ANYWHERE {
-                let may_be = !is_open || matches!(status, "403" | "429" | "500" | "503" | "408");
+                let may_be = !is_open || matches!(status, "400" | "403" | "429" | "500" | "503" | "408");
                 if may_be && !responses.contains_key(status) {
                     responses.insert(status.to_owned(), problem(words));
                 }

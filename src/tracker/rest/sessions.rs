@@ -2,8 +2,8 @@
 
 use axum::{
     Json,
-    extract::{Path, RawQuery, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    extract::{RawQuery, State},
+    http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use super::{
     Tracker, TrackerError,
-    ask::{Body, Parameters},
+    ask::{Body, Parameters, Part},
 };
 use crate::{
     Timespan,
+    event::Event,
     journal::{Cursor, Entry, Filter, Page, SessionRecord, SessionStatus},
     tracker::{Caller, End},
 };
@@ -90,7 +91,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(tracker): State<Tracker>,
     caller: Caller,
-    Path(id): Path<String>,
+    Part(id): Part,
     RawQuery(query): RawQuery,
 ) -> Result<Json<SessionRecord>, TrackerError> {
     Parameters::read(query.as_deref(), &[])?;
@@ -110,7 +111,7 @@ pub(super) async fn show(
 pub(super) async fn events(
     State(tracker): State<Tracker>,
     caller: Caller,
-    Path(id): Path<String>,
+    Part(id): Part,
     RawQuery(query): RawQuery,
 ) -> Result<Response, TrackerError> {
     let parameters = Parameters::read(query.as_deref(), &["from", "limit"])?;
@@ -125,10 +126,34 @@ pub(super) async fn events(
             headers.insert(header::LINK, link);
         }
     }
-    headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
-    // The sealed text as it is: parsing and writing it again is what it must never go through.
     let texts: Vec<String> = entries.iter().map(text).collect();
-    Ok((headers, format!("[{}]", texts.join(","))).into_response())
+    Ok((headers, verbatim(texts.join(","))).into_response())
+}
+
+/// What others said about one session: that it crashed, that an operator asked it to end. Sealed events of the streams of
+/// the journals that said so.
+#[utoipa::path(get, path = "/api/v1/sessions/{id}/observations", tag = "sessions",
+    params(("id" = String, Path, description = "An id, or an unambiguous beginning of one")),
+    responses(
+        (status = 200, description = "The observations", body = ref("#/components/schemas/Events")),
+        (status = 404, description = "No session has such an id"),
+        (status = 409, description = "More than one session has an id that begins so: `candidates` names them"),
+    ))]
+pub(super) async fn observations(
+    State(tracker): State<Tracker>,
+    caller: Caller,
+    Part(id): Part,
+    RawQuery(query): RawQuery,
+) -> Result<Response, TrackerError> {
+    Parameters::read(query.as_deref(), &[])?;
+    let said = tracker.observations(&caller, &id).await?;
+    Ok(verbatim(said.iter().map(Event::text).collect::<Vec<_>>().join(",")))
+}
+
+/// An array of sealed texts as they are: parsing and writing them again is what they must never go through.
+fn verbatim(texts: String) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, kind)], format!("[{texts}]")).into_response()
 }
 
 /// The envelope of an event; of a pruned one what is left of it.
@@ -165,7 +190,7 @@ pub(super) struct Reason {
 pub(super) async fn end(
     State(tracker): State<Tracker>,
     caller: Caller,
-    Path(id): Path<String>,
+    Part(id): Part,
     Body(Reason { reason }): Body<Reason>,
 ) -> Result<Json<End>, TrackerError> {
     tracker.end(&caller, &id, &reason).await.map(Json)

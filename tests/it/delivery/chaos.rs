@@ -7,6 +7,7 @@
 mod proxy;
 
 use std::{
+    collections::BTreeMap,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -16,8 +17,8 @@ use std::{
 
 use admin_shell::journal::{Journal, SqliteJournal};
 use rustix::process::Signal;
+use sqlx::Connection;
 
-use super::held;
 use crate::fixture::{Place, many, random::Random};
 
 const SECRET: &str = "a secret for chaos, 32 bytes and more of it";
@@ -90,17 +91,22 @@ fn work(place: &Place, url: &str, mut random: Random, over: &AtomicBool, killed:
         if random.below(4) == 0 {
             std::thread::sleep(Duration::from_millis(u64::from(random.below(250))));
             running.signal(Signal::KILL);
+        }
+        // Only one that was still there counts as killed.
+        if running.wait().code().is_none() {
             killed.fetch_add(1, Ordering::Relaxed);
         }
-        running.wait();
     }
 }
 
 #[test]
 fn everything_arrives_once() {
     let seconds = u64::from(many("ADMIN_SHELL_CHAOS_SECONDS", 12));
+    let least = u64::from(many("ADMIN_SHELL_CHAOS_EVENTS", 0));
     let mut random = Random::seeded("ADMIN_SHELL_CHAOS_SEED");
-    println!("seed {}, {seconds} s", random.seed());
+    // Whatever has to be built is built before the time runs.
+    crate::fixture::program("victim");
+    println!("seed {}, {seconds} s and {least} events at least", random.seed());
     let directory = tempfile::tempdir().unwrap();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -109,15 +115,15 @@ fn everything_arrives_once() {
     let mut tracker = Tracker::start(directory.path(), address);
     let places: Vec<Place> = (0..MACHINES).map(|_| Place::new()).collect();
     let (over, killed, mut restarts) = (AtomicBool::new(false), AtomicU64::new(0), 0);
+    let begun = Instant::now();
     std::thread::scope(|scope| {
         for place in &places {
             let random = random.fork();
             let (url, over, killed) = (&url, &over, &killed);
             scope.spawn(move || work(place, url, random, over, killed));
         }
-        let begun = Instant::now();
         let (mut copied, mut restored) = (false, false);
-        while begun.elapsed() < Duration::from_secs(seconds) {
+        while begun.elapsed() < Duration::from_secs(seconds) || written(&places) < least {
             std::thread::sleep(Duration::from_millis(500 + u64::from(random.below(2_000))));
             tracker.kill();
             restarts += 1;
@@ -138,15 +144,24 @@ fn everything_arrives_once() {
         }
         over.store(true, Ordering::Relaxed);
     });
+    // Said before anything is compared: whoever looks for a fault needs them most when the comparison fails.
+    for (fault, times) in proxy.counts() {
+        println!("{times:>8}  {fault}");
+    }
+    let (took, killed) = (begun.elapsed().as_secs(), killed.into_inner());
+    println!("{took} s, {killed} shells and {restarts} trackers killed, 1 tracker restored from an older copy");
     proxy.heal();
     for place in &places {
         deliver_the_rest(place, &url);
     }
-    for (fault, times) in proxy.counts() {
-        println!("{times:>8}  {fault}");
-    }
     let events = runtime.block_on(compare(&tracker.directory.join("tracker.db"), &places));
-    println!("{events} events, {} shells and {restarts} trackers killed, 1 tracker restored", killed.into_inner());
+    println!("{events} events, each in the tracker once");
+}
+
+/// How many events the shells have recorded. Nothing is pruned here, so that a journal's last position is its number.
+fn written(places: &[Place]) -> u64 {
+    let begun = places.iter().filter(|place| place.database().exists());
+    begun.map(|place| place.ask(async |journal| journal.head().await.unwrap().position)).sum()
 }
 
 fn deliver_the_rest(place: &Place, url: &str) {
@@ -165,22 +180,36 @@ fn deliver_the_rest(place: &Place, url: &str) {
 }
 
 /// The tracker's events against the union of the journals. Answers how many there are.
+///
+/// Read by SQL, past everything of ours that might be wrong on both sides alike.
 async fn compare(tracker: &Path, places: &[Place]) -> usize {
-    let tracker = SqliteJournal::open(tracker.to_str().unwrap()).await.unwrap();
-    let mut there = held(&tracker).await;
-    there.remove(tracker.id().as_str());
+    let mut there = rows(tracker).await;
+    let journal = SqliteJournal::open(tracker.to_str().unwrap()).await.unwrap();
+    there.retain(|(stream, _), _| stream != journal.id().as_str());
     let mut events = 0;
     for place in places {
         let journal = SqliteJournal::open(place.database().to_str().unwrap()).await.unwrap();
         assert!(journal.buried(None).await.unwrap().is_empty());
-        for (stream, here) in held(&journal).await {
-            let there = there.remove(&stream).unwrap_or_else(|| panic!("{stream} did not arrive"));
-            assert_eq!(here, there, "{stream}");
-            events += here.len();
+        for (key, here) in rows(&place.database()).await {
+            let there = there.remove(&key).unwrap_or_else(|| panic!("{key:?} did not arrive"));
+            assert_eq!(here, there, "{key:?}");
+            events += 1;
         }
     }
     assert!(there.is_empty(), "nobody knows of {:?}", there.keys().collect::<Vec<_>>());
-    let report = tracker.verify(None).await.unwrap();
+    let report = journal.verify(None).await.unwrap();
     assert!(report.faults.is_empty(), "{:?}", report.faults);
     events
+}
+
+/// Every event that a database holds: its sealed text by stream and place. Two at one place are one too many.
+async fn rows(database: &Path) -> BTreeMap<(String, i64), Option<String>> {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database).read_only(true);
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    let sql = "SELECT s.name, e.seq, e.text FROM events e JOIN streams s ON s.id = e.stream";
+    let rows: Vec<(String, i64, Option<String>)> = sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap();
+    let count = rows.len();
+    let rows: BTreeMap<_, _> = rows.into_iter().map(|(stream, seq, text)| ((stream, seq), text)).collect();
+    assert_eq!(rows.len(), count, "{} holds an event twice", database.display());
+    rows
 }

@@ -1,14 +1,13 @@
 //! What stands between a request and the tools: both eras, names, tokens, and bodies that are none.
 
-use admin_shell::token::Scope;
 use jsonwebtoken::{EncodingKey, Header};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::client::{answered, call, calling, message, request, result, text};
+use super::client::{answered, call, calling, message, request, text};
 use crate::{
     cli::process::Home,
-    service::fixture::{SECRET, Service, answer, client, elsewhere, reader, session, token},
+    service::fixture::{SECRET, Service, answer, client},
 };
 
 /// A token as clients of the older generation have it.
@@ -194,38 +193,6 @@ async fn without_a_token_there_is_only_what_there_is() {
         let (status, _) = answer(request(&service, method, &json!({})).bearer_auth("worthless")).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{method}");
     }
-}
-
-#[tokio::test]
-async fn scopes_and_components_hold_for_every_tool() {
-    let service = Service::with_secret();
-    let writer = token("jrnl_a", &[Scope::EventsWrite], Some("orchestrator"));
-    let shell = elsewhere().await;
-    let (own, other) = (session(&shell, "orchestrator", 1).await, session(&shell, "manager", 1).await);
-    let batch = |events: &[admin_shell::event::Event]| json!({"events": events.iter().map(admin_shell::event::Event::text).collect::<Vec<_>>()});
-    let forbidden = async |tool: &str, arguments: Value, token: &str| {
-        let (status, problem) = answer(calling(&service, tool, &arguments).bearer_auth(token)).await;
-        assert_eq!(status, StatusCode::FORBIDDEN, "{tool}: {problem}");
-        problem["detail"].as_str().unwrap().to_owned()
-    };
-    assert!(forbidden("track_events", batch(&own), &reader()).await.contains("events:write"));
-    assert!(forbidden("track_events", batch(&other), &writer).await.contains("another component"));
-    assert!(forbidden("list_sessions", json!({}), &writer).await.contains("sessions:read"));
-    assert!(
-        forbidden("end_session", json!({"session_id": own[0].stream(), "reason": "x"}), &reader())
-            .await
-            .contains("sessions:admin")
-    );
-    let older = older_token("ada", "orchestrator");
-    for (tool, arguments) in [("list_sessions", json!({})), ("track_events", batch(&own))] {
-        forbidden(tool, arguments, &older).await;
-    }
-    assert_eq!(service.stored().await, 0);
-    let taken = result(calling(&service, "track_events", &batch(&own)).bearer_auth(&writer)).await;
-    let verdicts = &taken["structuredContent"]["results"];
-    assert!(verdicts.as_array().unwrap().iter().all(|result| result["verdict"] == "accepted"), "{taken}");
-    let found = result(calling(&service, "list_sessions", &json!({})).bearer_auth(reader())).await;
-    assert_eq!(found["structuredContent"]["sessions"][0]["session_id"], own[0].stream().as_str());
 }
 
 #[tokio::test]

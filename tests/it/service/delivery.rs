@@ -7,7 +7,10 @@ use admin_shell::{
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::fixture::{Service, answer, elsewhere, session, token};
+use super::{
+    doors::{Ask, refused},
+    fixture::{Service, answer, elsewhere, session, token},
+};
 
 #[tokio::test]
 async fn a_receipt_that_is_not_known_stores_nothing() {
@@ -51,9 +54,11 @@ async fn a_session_belongs_to_its_first_writer() {
     // A session of its own comes first in the batch: nothing of it is stored.
     let strangers = session(&elsewhere().await, "orchestrator", 0).await;
     let both = [strangers, events[1..].to_vec()].concat();
-    let (status, problem) = answer(service.batch(&both).bearer_auth(&other)).await;
-    assert_eq!(status, StatusCode::FORBIDDEN, "{problem}");
-    assert!(!problem.to_string().contains(shell.id().as_str()), "it names the writer: {problem}");
+    for ask in [Ask::Deliver(&both), Ask::Beat(&events[0])] {
+        let (status, problem) = refused(&service, &ask, &other, "a second writer").await;
+        assert_eq!((status, &problem["title"]), (StatusCode::FORBIDDEN, &json!("other writer")));
+        assert!(!problem.to_string().contains(shell.id().as_str()), "it names the writer: {problem}");
+    }
     assert_eq!(service.stored().await, 1);
     assert_eq!(answer(service.batch(&events[1..2]).bearer_auth(&forwarder)).await.0, StatusCode::OK);
     assert_eq!(answer(service.batch(&events[2..]).bearer_auth(&own)).await.0, StatusCode::OK);

@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
@@ -118,8 +118,14 @@ impl Drop for Service {
     }
 }
 
+/// One client for all, since making one takes longer than most requests. It keeps no connection: each test has a runtime
+/// of its own, with which its connections end.
 pub(crate) fn client() -> Client {
-    Client::builder().timeout(Duration::from_secs(60)).no_proxy().build().expect("a client")
+    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+        let client = Client::builder().timeout(Duration::from_secs(60)).pool_max_idle_per_host(0).no_proxy();
+        client.build().expect("a client")
+    });
+    CLIENT.clone()
 }
 
 /// A token of the service's secret.

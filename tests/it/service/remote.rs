@@ -173,3 +173,112 @@ async fn doctor_looks_into_a_database_too() {
     assert!(again[2].contains("holds 2 events of 1 sessions, and can be written"), "{again:?}");
     assert!(again.last().unwrap().starts_with(r#""not tried" "note""#), "{again:?}");
 }
+
+/// Every filter of `list`, and what follows from a limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_filter_finds_the_same_there_as_here() {
+    let service = Service::start(Home::new(), &["--rate", "0"], &[("SESSION_TRACKER_SECRET", SECRET)]);
+    let forwarder = token("all", &[Scope::EventsForward], None);
+    let shell = elsewhere().await;
+    let mut open = String::new();
+    for number in 0..24 {
+        let component = if number % 3 == 0 { "manager" } else { "orchestrator" };
+        let seconds = (number % 4 != 0).then_some(number * 500);
+        let events = load(&shell, component, seconds, number % 5 == 0).await;
+        assert_eq!(answer(service.batch(&events).bearer_auth(&forwarder)).await.0, StatusCode::OK);
+        if seconds.is_none() {
+            open = events[0].stream().to_string();
+        }
+    }
+    let older = session(&shell, "builder", 2).await;
+    answer(service.batch(&older).bearer_auth(&forwarder)).await;
+    // One that was heard of for a second only.
+    let alive = json!({ "session_id": open, "component_name": "manager", "lease_seconds": 1 });
+    let beat = service.post("/api/v1/beats", &json!({ "presence": [alive] })).bearer_auth(&forwarder);
+    assert_eq!(answer(beat).await.0, StatusCode::OK);
+    tokio::time::sleep(std::time::Duration::from_millis(3_200)).await;
+    let ids = |text: &str| -> Vec<Value> {
+        serde_json::from_str::<Value>(text)
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["session_id"].clone())
+            .collect()
+    };
+    let mut found = 0;
+    for filter in [
+        &[][..],
+        &["--component", "manager"],
+        &["--component", "nobody"],
+        &["--user", "ada"],
+        &["--user", "eve"],
+        &["--host", "host-a"],
+        &["--type", "orchestrator"],
+        &["--status", "active"],
+        &["--status", "stale"],
+        &["--status", "ended"],
+        &["--status", "crashed"],
+        &["--status", "lost"],
+        &["--after", "1h"],
+        &["--after", "2026-03-01"],
+        &["--before", "2026-03-02T00:00:00Z"],
+        &["--longer-than", "1h"],
+        &["--longer-than", "1500"],
+        &["--duration-greater", "1500"],
+        &["--shorter-than", "30m"],
+        &["--longer-than", "10m", "--shorter-than", "2h"],
+        &["--active"],
+        &["--incomplete"],
+        &["--text", "show(1)"],
+        &["--text", "%_'\""],
+        &["--limit", "1"],
+        &["--limit", "7", "--component", "orchestrator"],
+        &["--limit", "1000"],
+        &["--component", "manager", "--status", "ended", "--user", "ada", "--after", "1d"],
+    ] {
+        for format in ["json", "ndjson", "csv", "table"] {
+            let args = [&["list", "--format", format][..], filter].concat();
+            let (here, there) = (service.home().tracker(&args).run(), ask(&service, &args));
+            assert_eq!((here.code, there.code), (Some(0), Some(0)), "{args:?}: {} {}", here.stderr, there.stderr);
+            if format == "json" {
+                // How long a running one has been open so far is another number a moment later.
+                assert_eq!(ids(&here.stdout), ids(&there.stdout), "{args:?}");
+                found += ids(&here.stdout).len();
+            } else {
+                assert_eq!(here.stdout.lines().count(), there.stdout.lines().count(), "{args:?}");
+            }
+            let more = |said: &str| said.contains("There are more");
+            assert_eq!(more(&here.stderr), more(&there.stderr), "{args:?}: {} {}", here.stderr, there.stderr);
+        }
+    }
+    assert!(found > 200, "{found}");
+    for wrong in
+        [["--status", "dead"], ["--limit", "0"], ["--limit", "1001"], ["--after", "soon"], ["--longer-than", "x"]]
+    {
+        let args = [&["list"][..], &wrong].concat();
+        assert_eq!(
+            (service.home().tracker(&args).run().code, ask(&service, &args).code),
+            (Some(2), Some(2)),
+            "{wrong:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_said_is_shown_there_as_here() {
+    let service = Service::with_secret();
+    let forwarder = token("all", &[Scope::EventsForward], None);
+    let events = load(&elsewhere().await, "orchestrator", None, true).await;
+    answer(service.batch(&events).bearer_auth(&forwarder)).await;
+    let id = events[0].stream().as_str();
+    let args = ["end", id, "--reason", "nobody is there", "--tracker", &service.url];
+    Home::new().tracker(&args).env("ADMIN_SHELL_SECRET", SECRET).run().succeeds();
+    let there = ask(&service, &["show", id]).succeeds();
+    assert!(there.contains("Said by others") && there.contains("nobody is there"), "{there}");
+    assert_eq!(there, service.home().tracker(&["show", id]).run().succeeds());
+    let path = format!("/api/v1/sessions/{id}/observations");
+    let (status, said) = answer(service.get(&path).bearer_auth(reader())).await;
+    assert_eq!((status, &said[0]["body"]["what"]), (StatusCode::OK, &json!("ended_by_operator")), "{said}");
+    assert_eq!(answer(service.get(&path).bearer_auth(&forwarder)).await.0, StatusCode::FORBIDDEN);
+}

@@ -9,41 +9,65 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use self::forged::{Forged, now};
-use super::fixture::{SECRET, Service, answer, elsewhere, reader, session, token};
+use super::{
+    doors::{self, Ask, let_in},
+    fixture::{SECRET, Service, answer, elsewhere, reader, session, token},
+};
 use crate::{
     cli::process::Home,
-    mcp::{client::calling, older::start},
+    mcp::{
+        client::{call, calling},
+        older::start,
+    },
 };
 
-/// A token is refused where it counts most: writing. Nothing is stored, nothing is said but that it is refused.
+/// A tracker with the secret, which is asked more often than one caller usually may.
+fn patient() -> Service {
+    Service::start(Home::new(), &["--rate", "0"], &[("SESSION_TRACKER_SECRET", SECRET)])
+}
+
+/// A token is worth nothing, whatever is asked and through whichever door. Nothing is stored, and nothing is said but that
+/// it is refused.
 async fn refused(service: &Service, what: &str, token: &str) {
     let shell = elsewhere().await;
     let events = session(&shell, "orchestrator", 1).await;
-    let texts: Vec<&str> = events.iter().map(|event| event.text()).collect();
-    let requests = [
-        service.batch(&events),
-        service.get("/api/v1/sessions"),
-        calling(service, "track_events", &json!({ "events": texts })),
-        calling(service, "track_session_start", &start()),
-        calling(service, "list_sessions", &json!({})),
-    ];
-    for request in requests {
-        let (status, problem) = answer(request.bearer_auth(token)).await;
+    let id = events[0].stream().as_str();
+    for ask in [
+        Ask::Deliver(&events),
+        Ask::Beat(&events[0]),
+        Ask::List,
+        Ask::Show(id),
+        Ask::End(id),
+        Ask::Statistics,
+        Ask::Metrics,
+    ] {
+        let (status, problem) = doors::refused(service, &ask, token, what).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "{what}: {problem}");
-        let detail = problem["detail"].as_str().unwrap();
-        assert!(
-            ["the token is not valid", "the token has expired"].contains(&detail)
-                || detail.starts_with("the Authorization header"),
-            "{what}: {detail}"
-        );
-        assert_eq!(problem.as_object().unwrap().len(), 4, "{what}: {problem}");
+        is_no_reason(what, problem["detail"].as_str().unwrap());
+    }
+    // The two older tools take one in a header or among their arguments.
+    let (status, problem) = answer(calling(service, "track_session_start", &start()).bearer_auth(token)).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "{what}: {problem}");
+    let mut begins = start();
+    begins["token"] = json!(token);
+    let ends = json!({ "session_id": id, "timestamp": "2026-02-06T10:31:00Z", "token": token });
+    for (tool, arguments) in [("track_session_start", begins), ("track_session_end", ends)] {
+        let said = call(service, tool, &arguments).await;
+        assert_eq!(said["status"], "error", "{what}: {said}");
+        is_no_reason(what, said["error"].as_str().unwrap().strip_prefix("token: ").expect("it names the token"));
     }
     assert_eq!(service.stored().await, 0, "{what}");
 }
 
+/// What is wrong with a token is for the log, not for whoever shows it.
+fn is_no_reason(what: &str, said: &str) {
+    let is_known = ["the token is not valid", "the token has expired"].contains(&said);
+    assert!(is_known || said.starts_with("the Authorization header"), "{what}: {said}");
+}
+
 #[tokio::test]
 async fn forged_tokens_are_refused() {
-    let service = Service::with_secret();
+    let service = patient();
     let good = json!({
         "iss": "admin-shell", "sub": "jrnl_x", "aud": "session-tracker", "iat": now(), "exp": now() + 600, "jti": "1",
         "scopes": ["events:write", "sessions:read"], "component": "orchestrator",
@@ -135,63 +159,99 @@ async fn the_header_is_read_strictly() {
 }
 
 #[tokio::test]
-async fn scopes_say_what_may_be_done() {
-    let service = Service::with_secret();
-    let events = session(&elsewhere().await, "orchestrator", 1).await;
-    let id = events[0].stream().as_str().to_owned();
-    let writer = token("jrnl_a", &[Scope::EventsWrite], None);
-    let (status, taken) = answer(service.batch(&events).bearer_auth(&writer)).await;
-    assert_eq!(status, StatusCode::OK, "{taken}");
-    let end = || service.post(&format!("/api/v1/sessions/{id}/end"), &json!({ "reason": "over" }));
-    let reads = || {
-        [
-            service.get("/api/v1/sessions"),
-            service.get(&format!("/api/v1/sessions/{id}")),
-            service.get(&format!("/api/v1/sessions/{id}/events")),
-        ]
+async fn tokens_of_the_older_generation_are_checked_as_well() {
+    let service = patient();
+    let good = json!({ "user_id": "ada", "component": "orchestrator", "exp": now() + 600 });
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        claims
     };
-    let missing = |problem: &Value, scope: &str| problem["detail"].as_str().unwrap().contains(scope);
-    for request in reads() {
-        let (status, problem) = answer(request.bearer_auth(&writer)).await;
-        assert_eq!(status, StatusCode::FORBIDDEN);
-        assert!(missing(&problem, "sessions:read"), "{problem}");
+    let token = Forged::new(&good).sign(SECRET);
+    for (what, token) in [
+        ("expired", Forged::new(&with("exp", json!(now() - 60))).sign(SECRET)),
+        ("with an end in text", Forged::new(&with("exp", json!((now() + 600).to_string()))).sign(SECRET)),
+        ("without end", Forged::new(&with("exp", Value::Null)).sign(SECRET)),
+        ("not yet valid", Forged::new(&with("nbf", json!(now() + 60))).sign(SECRET)),
+        ("of nobody", Forged::new(&with("user_id", json!(""))).sign(SECRET)),
+        ("of a number", Forged::new(&with("user_id", json!(1))).sign(SECRET)),
+        ("for a component that is no name", Forged::new(&with("component", json!("../x"))).sign(SECRET)),
+        ("for no component", Forged::new(&with("component", Value::Null)).sign(SECRET)),
+        ("another secret", Forged::new(&good).sign("another secret that has more than 32 bytes")),
+        ("no algorithm", Forged::new(&good).header(json!({ "alg": "none" })).unsigned()),
+        ("no signature", format!("{}.", Forged::new(&good).message())),
+        ("a padded signature", format!("{token}=")),
+        ("an extension", Forged::new(&good).header(json!({ "alg": "HS256", "crit": ["exp"] })).sign(SECRET)),
+        (
+            "a key",
+            Forged::new(&good).header(json!({ "alg": "HS256", "jwk": { "kty": "oct", "k": "AA" } })).sign(SECRET),
+        ),
+    ] {
+        refused(&service, what, &token).await;
     }
-    for request in reads() {
-        assert_eq!(answer(request.bearer_auth(reader())).await.0, StatusCode::OK);
+    // What they differ from is taken for the two tools of that generation, and opens nothing else.
+    let events = session(&elsewhere().await, "orchestrator", 0).await;
+    let id = events[0].stream().as_str();
+    for ask in [Ask::Deliver(&events), Ask::Beat(&events[0]), Ask::List, Ask::Show(id), Ask::End(id), Ask::Metrics] {
+        let (status, problem) = doors::refused(&service, &ask, &token, "of the older generation").await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{problem}");
     }
-    let (status, problem) = answer(end().bearer_auth(reader())).await;
-    assert!(status == StatusCode::FORBIDDEN && missing(&problem, "sessions:admin"), "{problem}");
-    let (status, problem) = answer(service.batch(&events).bearer_auth(reader())).await;
-    assert!(status == StatusCode::FORBIDDEN && missing(&problem, "events:write"), "{problem}");
-    let admin = token("ada", &[Scope::SessionsAdmin], None);
-    assert_eq!(answer(end().bearer_auth(admin)).await.0, StatusCode::OK);
+    assert_eq!(service.stored().await, 0);
+    let begun = calling(&service, "track_session_start", &start()).bearer_auth(&token);
+    assert_eq!(answer(begun).await.1["result"]["structuredContent"]["status"], "tracked");
+}
+
+#[tokio::test]
+async fn scopes_say_what_may_be_done() {
+    let service = patient();
+    let shell = elsewhere().await;
+    let events = session(&shell, "orchestrator", 1).await;
+    let id = events[0].stream().as_str();
+    let scopes =
+        [Scope::EventsWrite, Scope::EventsForward, Scope::SessionsRead, Scope::SessionsAdmin, Scope::MetricsRead];
+    let token = |scope: Scope| token(shell.id().as_str(), &[scope], None);
+    let asks: [(Ask<'_>, &[Scope]); 7] = [
+        (Ask::Deliver(&events), &[Scope::EventsWrite, Scope::EventsForward]),
+        (Ask::Beat(&events[0]), &[Scope::EventsWrite, Scope::EventsForward]),
+        (Ask::List, &[Scope::SessionsRead]),
+        (Ask::Show(id), &[Scope::SessionsRead]),
+        (Ask::Statistics, &[Scope::SessionsRead]),
+        (Ask::Metrics, &[Scope::MetricsRead]),
+        (Ask::End(id), &[Scope::SessionsAdmin]),
+    ];
+    // First everything that is refused, while there is nothing, then everything that is let in.
+    for (ask, enough) in &asks {
+        for scope in scopes.iter().filter(|scope| !enough.contains(scope)) {
+            let (status, problem) = doors::refused(&service, ask, &token(*scope), &scope.to_string()).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{scope}: {problem}");
+            let named = enough.iter().any(|scope| problem["detail"].as_str().unwrap().contains(&scope.to_string()));
+            assert!(named, "{scope}: {problem}");
+        }
+    }
+    assert_eq!(service.stored().await, 0);
+    for (ask, enough) in &asks {
+        for scope in *enough {
+            let_in(&service, ask, &token(*scope)).await;
+        }
+    }
+    assert_eq!(service.stored().await, events.len() as u64);
 }
 
 #[tokio::test]
 async fn a_token_for_one_component_writes_no_other() {
-    let service = Service::with_secret();
+    let service = patient();
     let shell = elsewhere().await;
     let own = session(&shell, "orchestrator", 0).await;
     let other = session(&shell, "manager", 0).await;
     let token = token("jrnl_a", &[Scope::EventsWrite], Some("orchestrator"));
     // Its own come first: nothing of the batch is stored.
-    let both = [own.clone(), other].concat();
-    let (status, problem) = answer(service.batch(&both).bearer_auth(&token)).await;
-    assert_eq!(status, StatusCode::FORBIDDEN, "{problem}");
-    assert_eq!(service.stored().await, 0);
-    assert_eq!(answer(service.batch(&own).bearer_auth(&token)).await.0, StatusCode::OK);
-}
-
-#[tokio::test]
-async fn tokens_of_the_older_generation_open_nothing_here() {
-    let service = Service::with_secret();
-    let older = json!({ "user_id": "ada", "component": "orchestrator", "exp": now() + 86_400 });
-    let older = Forged::new(&older).sign(SECRET);
-    let events = session(&elsewhere().await, "orchestrator", 0).await;
-    for request in [service.batch(&events), service.get("/api/v1/sessions")] {
-        assert_eq!(answer(request.bearer_auth(&older)).await.0, StatusCode::FORBIDDEN);
+    let both = [own.clone(), other.clone()].concat();
+    for ask in [Ask::Deliver(&both), Ask::Beat(&other[0])] {
+        let (status, problem) = doors::refused(&service, &ask, &token, "for another component").await;
+        assert_eq!((status, &problem["title"]), (StatusCode::FORBIDDEN, &json!("other component")));
     }
     assert_eq!(service.stored().await, 0);
+    let_in(&service, &Ask::Deliver(&own), &token).await;
 }
 
 #[tokio::test]

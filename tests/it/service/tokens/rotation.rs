@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     cli::process::Home,
-    service::fixture::{Service, answer},
+    service::{
+        doors::Ask,
+        fixture::{Service, answer},
+    },
 };
 
 fn claims() -> Value {
@@ -25,12 +28,14 @@ fn service(home: Home, keys: &str) -> Service {
     let file = home.path("keys.json");
     std::fs::write(&file, keys).unwrap();
     let file = file.to_str().unwrap().to_owned();
-    Service::start(home, &["--jwks", &file, "--issuer", "https://login.example.org"], &[])
+    Service::start(home, &["--jwks", &file, "--issuer", "https://login.example.org", "--rate", "0"], &[])
 }
 
+/// Whether both doors let a token in; they have to agree.
 async fn is_let_in(service: &Service, token: &str) -> bool {
-    let (status, problem) = answer(service.get("/api/v1/sessions").bearer_auth(token)).await;
-    assert!([StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&status), "{problem}");
+    let [rest, mcp] = Ask::List.by_each_door(service).map(|request| answer(request.bearer_auth(token)));
+    let ((status, problem), (other, _)) = (rest.await, mcp.await);
+    assert!([StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&status) && status == other, "{other} {problem}");
     status == StatusCode::OK
 }
 
@@ -45,7 +50,11 @@ async fn every_kind_of_key_checks_its_own_algorithm_only() {
         // Signed with the public key as if it were a secret.
         for secret in [pair.public_pem.clone(), pair.jwk().to_string().into_bytes()] {
             let header = json!({ "alg": "HS256", "typ": "JWT", "kid": pair.name });
-            refused(&service, "a public key as a secret", &Forged::new(&claims()).header(header).sign(&secret)).await;
+            let token = Forged::new(&claims()).header(header.clone()).sign(&secret);
+            refused(&service, "a public key as a secret", &token).await;
+            let older = json!({ "user_id": "ada", "component": "orchestrator", "exp": now() + 600 });
+            let token = Forged::new(&older).header(header).sign(&secret);
+            refused(&service, "a public key as a secret, of the older generation", &token).await;
         }
         for other in &pairs {
             if other.name != pair.name {
