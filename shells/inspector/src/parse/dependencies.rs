@@ -79,9 +79,9 @@ impl Vulnerable {
         let what = title.unwrap_or_else(|| format!("this version is {kind}"));
         let mut finding = Finding::new(severity, format!("{name} {version}: {what}"));
         finding.rule = Some(self.advisory.as_ref().map_or(kind, |advisory| advisory.id.clone()));
-        finding.url = self.advisory.and_then(|advisory| {
-            Some(advisory.url.unwrap_or_else(|| format!("https://rustsec.org/advisories/{}", advisory.id)))
-        });
+        finding.url = self
+            .advisory
+            .map(|advisory| advisory.url.unwrap_or_else(|| format!("https://rustsec.org/advisories/{}", advisory.id)));
         let patched = self.versions.map(|versions| versions.patched.join(", ")).filter(|patched| !patched.is_empty());
         finding.help = patched.map(|patched| format!("use {name} {patched}"));
         finding.file = Some(LOCK.to_owned());
