@@ -155,7 +155,6 @@ fn at_most(name: &str, times: &mut [Duration], limit: f64) -> bool {
     times.sort_unstable();
     let at = ((times.len() - 1) as f64 * 0.95).round() as usize;
     let measured = times[at].as_secs_f64() * 1_000.0;
-    eprintln!("P50 {:.2}", times[times.len() / 2].as_secs_f64() * 1_000.0);
     println!("{name:<56} {measured:>10.2} {limit:>10.2} {}", if measured <= limit { "ok" } else { "OVER" });
     measured <= limit
 }
