@@ -17,8 +17,8 @@ use super::{
 const UNKNOWN: usize = 120;
 /// Fewer columns show nothing that helps.
 const NARROWEST: usize = 20;
-/// Of a longer word only the beginning is marked, so that it can be cut.
-const LONGEST_WORD: usize = 40;
+/// Of what is longer only the beginning is marked, so that it can be cut.
+const LONGEST: usize = 40;
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Place<'a> {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
+    /// The column behind the last character that is meant; without it the word that begins there is meant.
+    pub end_column: Option<usize>,
 }
 
 /// The report as text, without a newline at the end.
@@ -49,7 +51,7 @@ pub struct Place<'a> {
 /// ```
 /// use admin_shell::render::{Color, Place, Report, Width, failure};
 ///
-/// let at = Some(Place { source: "repl:3", text: "show(1) + sohw(2)", line: 1, column: 11 });
+/// let at = Some(Place { source: "repl:3", text: "show(1) + sohw(2)", line: 1, column: 11, end_column: None });
 /// let report = Report { message: "there is no helper `sohw`", hint: Some("`show` is the nearest"), at };
 /// assert_eq!(
 ///     failure(&report, Width::Unlimited, Color::Off),
@@ -112,7 +114,7 @@ fn in_lines(text: &str, columns: Option<usize>) -> String {
 }
 
 impl Place<'_> {
-    /// The line to show, and what the caret points at: the word that begins there, or one character.
+    /// The line to show, and what the carets point at: as far as it is said, or the word that begins there, or one character.
     fn shown(&self) -> Option<(String, Range<usize>)> {
         let source = self.text.split('\n').nth(self.line.checked_sub(1)?)?;
         let source = source.strip_suffix('\r').unwrap_or(source);
@@ -123,9 +125,11 @@ impl Place<'_> {
             .map(|c| if matches!(c, '\u{80}'..='\u{9f}' | '\u{200d}') { char::REPLACEMENT_CHARACTER } else { c })
             .collect();
         let start = text.char_indices().nth(self.column.max(1) - 1).map_or(text.len(), |(at, _)| at);
-        let word = text[start..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').take(LONGEST_WORD);
+        let length = self.end_column.map_or(0, |end| end.saturating_sub(self.column.max(1)));
+        let word = text[start..].chars().enumerate().take(LONGEST);
+        let word = word.take_while(|(at, c)| if length > 0 { *at < length } else { c.is_alphanumeric() || *c == '_' });
         let one = text[start..].chars().next().map_or(0, char::len_utf8);
-        let meant = start..start + word.map(char::len_utf8).sum::<usize>().max(one);
+        let meant = start..start + word.map(|(_, c)| c.len_utf8()).sum::<usize>().max(one);
         Some((text, meant))
     }
 }
@@ -136,7 +140,7 @@ mod tests {
 
     #[track_caller]
     fn shows(text: &str, line: usize, column: usize, width: u16, expected: &str) {
-        let at = Some(Place { source: "repl:7", text, line, column });
+        let at = Some(Place { source: "repl:7", text, line, column, end_column: None });
         let report = Report { message: "it does not work", hint: Some("try something else"), at };
         let shown = failure(&report, Width::Columns(width), Color::Off);
         assert_eq!(shown, expected.trim_matches('\n'), "\n{shown}\n");
@@ -201,6 +205,16 @@ error: it does not work
     }
 
     #[test]
+    fn as_far_as_it_is_said() {
+        for (end_column, carets) in [(14, "^^^^^^"), (10, "^^^^^"), (8, "^^^"), (1, "^"), (5, "^")] {
+            let at = Some(Place { source: "-c", text: "x = a+b c;", line: 1, column: 5, end_column: Some(end_column) });
+            let shown = failure(&Report { message: "m", hint: None, at }, Width::Columns(80), Color::Off);
+            let marked = shown.lines().last().unwrap_or_default().trim_start_matches(['|', ' ']);
+            assert_eq!(marked, carets, "{end_column}: {shown}");
+        }
+    }
+
+    #[test]
     fn places_at_and_past_the_end() {
         shows(
             "let a =",
@@ -232,7 +246,7 @@ error: it does not work
 
     #[test]
     fn long_sentences_are_wrapped_at_words() {
-        let at = Some(Place { source: "-c", text: "first(1)", line: 1, column: 1 });
+        let at = Some(Place { source: "-c", text: "first(1)", line: 1, column: 1, end_column: None });
         let message = "the first of the runs that were asked for is not there any more";
         let mut report = Report { message, hint: Some("ask for another one, or for all of them at once"), at };
         assert_eq!(
@@ -273,7 +287,7 @@ help: ask for another one, or for all of
     #[test]
     fn the_longest_input_is_no_trouble() {
         for text in ["x".repeat(256 * 1024), "x + ".repeat(64 * 1024), "\u{1b}".repeat(256 * 1024)] {
-            let at = Some(Place { source: "-c", text: &text, line: 1, column: 100_001 });
+            let at = Some(Place { source: "-c", text: &text, line: 1, column: 100_001, end_column: None });
             let shown = failure(&Report { message: "m", hint: None, at }, Width::Columns(80), Color::Off);
             assert!(shown.len() < 1000, "{} bytes", shown.len());
         }
@@ -281,7 +295,7 @@ help: ask for another one, or for all of
 
     #[test]
     fn colour_only_when_asked() {
-        let at = Some(Place { source: "-c", text: "1 +", line: 1, column: 3 });
+        let at = Some(Place { source: "-c", text: "1 +", line: 1, column: 3, end_column: None });
         let report = Report { message: "m", hint: Some("h"), at };
         assert!(failure(&report, Width::Unlimited, Color::On).contains("\u{1b}["));
         assert!(!failure(&report, Width::Unlimited, Color::Off).contains('\u{1b}'));
@@ -292,7 +306,7 @@ help: ask for another one, or for all of
         for text in ["", "\n", "a", "日本\u{200d}👩‍👩‍👧", "\t\u{1b}\u{202e}", "e\u{301}\r\nx"] {
             for (line, column, width) in (0..4).flat_map(|l| (0..9).flat_map(move |c| (0..40).map(move |w| (l, c, w))))
             {
-                let at = Some(Place { source: "s", text, line, column });
+                let at = Some(Place { source: "s", text, line, column, end_column: Some(width.into()) });
                 let report = Report { message: "m", hint: None, at };
                 let shown = failure(&report, Width::Columns(width), Color::Off);
                 assert!(!shown.contains(['\u{1b}', '\u{202e}', '\t']), "{shown}");

@@ -80,7 +80,8 @@ impl Console for PlainConsole {
 /// A failure as people read it, without a newline at the end.
 pub(crate) fn render_failure(what: &Failure, width: Width, color: Color) -> String {
     let at = what.at.as_ref();
-    let at = at.map(|at| Place { source: &at.source, text: &at.text, line: at.line, column: at.column });
+    let at =
+        at.map(|at| Place { source: &at.source, text: &at.text, line: at.line, column: at.column, end_column: None });
     failure(&Report { message: &what.message, hint: what.hint.as_deref(), at }, width, color)
 }
 

@@ -53,7 +53,13 @@ impl Ran {
     pub fn failure(&self) -> Option<String> {
         let what = self.outcome.failure.as_ref()?;
         let at = what.at.as_ref();
-        let at = at.map(|at| Place { source: &at.source, text: &at.text, line: at.line, column: at.column });
+        let at = at.map(|at| Place {
+            source: &at.source,
+            text: &at.text,
+            line: at.line,
+            column: at.column,
+            end_column: None,
+        });
         let report = Report { message: &what.message, hint: what.hint.as_deref(), at };
         Some(failure(&report, Width::Columns(120), Color::Off))
     }

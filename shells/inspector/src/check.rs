@@ -143,7 +143,7 @@ async fn read(
     finished: &mut Finished,
     report: &Path,
 ) -> Result<(Counted, Option<Complaint>)> {
-    let mut from: Box<dyn std::io::Read + Send> = match adapter.answer {
+    let mut from: Box<dyn parse::Input + Send> = match adapter.answer {
         Answer::Out => finished.outputs[0].duplicate(),
         Answer::Err => finished.outputs[1].duplicate(),
         Answer::Report => match std::fs::File::open(report) {

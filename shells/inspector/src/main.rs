@@ -6,5 +6,9 @@ use admin_shell::Shell;
 use inspector::{Inspector, Settings, view};
 
 fn main() -> ExitCode {
-    admin_shell::main_with(async |settings: Settings| Ok(Shell::new(Inspector::new(settings)?).renderer(view::show)))
+    supervisor::main(|| {
+        admin_shell::main_with(
+            async |settings: Settings| Ok(Shell::new(Inspector::new(settings)?).renderer(view::show)),
+        )
+    })
 }

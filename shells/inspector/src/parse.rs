@@ -6,7 +6,7 @@
 //! | [`junit`] | JUnit XML |
 //! | [`cargo`] | cargo's JSON messages, and what libtest and nextest say of tests |
 //! | [`fields`] | records of JSON, one a line or in one document, by a map of fields |
-//! | [`eslint`] | eslint's own JSON |
+//! | [`eslint`], [`jest`] | these tools' own JSON |
 //! | [`text`] | the lines of tools that know no format |
 //! | [`walk`] | how a JSON document is read without holding it |
 //!
@@ -18,13 +18,14 @@
 pub mod cargo;
 pub mod eslint;
 pub mod fields;
+pub mod jest;
 pub mod junit;
 pub mod lines;
 pub mod sarif;
 pub mod text;
 pub mod walk;
 
-use std::io::Read;
+use std::io::{Read, Seek};
 
 use crate::finding::Finding;
 
@@ -45,6 +46,8 @@ pub enum Format {
     Nextest,
     /// eslint's JSON.
     Eslint,
+    /// Jest's JSON.
+    Jest,
     /// A JSON record a line.
     JsonLines {
         /// Where the parts of a finding are.
@@ -81,6 +84,11 @@ pub enum TextKind {
 #[error("{0}")]
 pub struct Complaint(pub String);
 
+/// An answer: a file that can be read more than once.
+pub trait Input: Read + Seek {}
+
+impl<T: Read + Seek> Input for T {}
+
 /// Where findings go. `false` means that no more are wanted.
 pub type Sink<'s> = &'s mut dyn FnMut(Finding) -> bool;
 
@@ -88,7 +96,7 @@ pub type Sink<'s> = &'s mut dyn FnMut(Finding) -> bool;
 ///
 /// # Errors
 /// What could not be read. Findings that came before were given to the sink.
-pub fn parse(format: &Format, from: &mut dyn Read, sink: Sink<'_>) -> Result<(), Complaint> {
+pub fn parse(format: &Format, from: &mut dyn Input, sink: Sink<'_>) -> Result<(), Complaint> {
     let mut bounded = |finding: Finding| sink(finding.bounded());
     match format {
         Format::Sarif => sarif::parse(from, &mut bounded),
@@ -97,6 +105,7 @@ pub fn parse(format: &Format, from: &mut dyn Read, sink: Sink<'_>) -> Result<(),
         Format::Libtest => cargo::libtest(from, &mut bounded),
         Format::Nextest => cargo::nextest(from, &mut bounded),
         Format::Eslint => eslint::parse(from, &mut bounded),
+        Format::Jest => jest::parse(from, &mut bounded),
         Format::JsonLines { fields } => fields::lines(fields, from, &mut bounded),
         Format::Json { items, fields } => fields::document(fields, items, from, &mut bounded),
         Format::Text(kind) => text::parse(*kind, from, &mut bounded),

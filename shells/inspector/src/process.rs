@@ -1,5 +1,5 @@
-//! A tool as a process: started alone in a group of its own, listened to within bounds, stopped with everything that it
-//! started.
+//! A tool as a process: listened to within bounds, stopped with everything that it started. It and what it starts are a
+//! family of the `supervisor`.
 //!
 //! Invariants:
 //! - A tool has nothing to read from: one that asks for input sees its end.
@@ -9,26 +9,24 @@
 //!   never held up.
 //! - When this returns, nothing of its group runs any more, however it ended.
 
-mod family;
-
 use std::{
     ffi::OsStr,
     fs::File,
     io::{Read, Seek, SeekFrom, Write},
     os::unix::process::ExitStatusExt,
     path::Path,
-    process::Stdio,
     time::{Duration, Instant},
 };
 
+use supervisor::{Mark, Reach};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    process::{Child, Command},
+    process::Command,
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
-use family::Family;
+use crate::parse::Input;
 
 /// The most that is kept of each output.
 pub const MOST_BYTES: u64 = 256 << 20;
@@ -37,8 +35,8 @@ const GRACE: Duration = Duration::from_millis(300);
 /// How long pipes stay open for after their tool has ended: what it left behind may hold them.
 const DRAIN: Duration = Duration::from_millis(500);
 
-/// What no tool inherits.
-const PRIVATE: [&str; 3] = ["ADMIN_SHELL_", "SESSION_TRACKER_", "INSPECTOR_"];
+/// Settings of this shell; the supervisor keeps back those of every shell.
+const PRIVATE: &str = "INSPECTOR_";
 /// Parts of names that say that a variable holds a secret.
 const SECRET: [&str; 9] =
     ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "PRIVATE_KEY", "API_KEY", "ACCESS_KEY"];
@@ -100,10 +98,10 @@ impl Spool {
     }
 
     /// The output from its beginning. Readers share one place in the file: one at a time.
-    pub fn duplicate(&mut self) -> Box<dyn Read + Send> {
+    pub fn duplicate(&mut self) -> Box<dyn Input + Send> {
         let file = self.file.as_ref().and_then(|file| file.try_clone().ok());
         let file = file.and_then(|mut file| file.seek(SeekFrom::Start(0)).is_ok().then_some(file));
-        file.map_or_else(|| Box::new(std::io::empty()) as Box<dyn Read + Send>, |file| Box::new(file))
+        file.map_or_else(|| Box::new(std::io::empty()) as Box<dyn Input + Send>, |file| Box::new(file))
     }
 
     /// The first, or the last, part of it as text.
@@ -132,19 +130,18 @@ pub async fn run(launch: Launch<'_>, stop: &CancellationToken) -> Finished {
     if stop.is_cancelled() {
         return finished(How::Stopped, Default::default());
     }
-    let mut child = match command(launch).spawn() {
-        Ok(child) => child,
+    let mut program = match supervisor::start(command(launch), &Mark::random()) {
+        Ok(program) => program,
         Err(error) => {
             let why = format!("{} can not be started: {error}", launch.program.display());
             return finished(How::NotStarted(why), Default::default());
         }
     };
-    let outputs = [child.stdout.take().map(listen), child.stderr.take().map(listen)];
-    let family = Family::of(child.id());
+    let outputs = [program.child.stdout.take().map(listen), program.child.stderr.take().map(listen)];
     let how = tokio::select! {
         biased;
         () = stop.cancelled() => How::Stopped,
-        status = child.wait() => match status {
+        status = program.child.wait() => match status {
             Ok(status) => match (status.code(), status.signal()) {
                 (Some(code), _) => How::Exited(code),
                 (None, signal) => How::Signalled(signal.unwrap_or_default()),
@@ -154,9 +151,15 @@ pub async fn run(launch: Launch<'_>, stop: &CancellationToken) -> Finished {
         () = tokio::time::sleep(launch.timeout) => How::TimedOut,
     };
     match how {
-        How::Stopped | How::TimedOut => end(&mut child, &family).await,
+        How::Stopped | How::TimedOut => {
+            program.family.stop(Reach::Everything, GRACE).await;
+            // Gone, but not buried yet.
+            let _ = tokio::time::timeout(DRAIN, program.child.wait()).await;
+        }
         // What it left behind in its group would go on for nobody; what it set free on purpose stays.
-        _ => family.kill_group(),
+        _ => {
+            program.family.stop(Reach::Group, Duration::ZERO).await;
+        }
     }
     let [out, err] = outputs;
     let outputs = [drained(out).await, drained(err).await];
@@ -187,37 +190,17 @@ fn command(launch: Launch<'_>) -> Command {
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
         .env("NEXTEST_EXPERIMENTAL_LIBTEST_JSON", "1")
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true);
+        .env("GIT_TERMINAL_PROMPT", "0");
     command
 }
 
 fn is_hidden(name: &OsStr, pass: &[String]) -> bool {
     let Some(name) = name.to_str() else { return false };
-    if PRIVATE.iter().any(|prefix| name.starts_with(prefix)) {
+    if name.starts_with(PRIVATE) {
         return true;
     }
     let upper = name.to_ascii_uppercase();
     SECRET.iter().any(|word| upper.contains(word)) && !pass.iter().any(|passed| passed == name)
-}
-
-async fn end(child: &mut Child, family: &Family) {
-    let known = family.ask();
-    let _ = tokio::time::timeout(GRACE, child.wait()).await;
-    // Whoever did not hear, and whoever was started meanwhile.
-    for _ in 0..40 {
-        let left = family.kill(&known);
-        // Reaped, the leader does not count any more.
-        let _ = tokio::time::timeout(Duration::from_millis(10), child.wait()).await;
-        if !left {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 fn listen(pipe: impl AsyncRead + Unpin + Send + 'static) -> (JoinHandle<()>, std::sync::Arc<std::sync::Mutex<Spool>>) {
@@ -258,7 +241,6 @@ mod tests {
         let pass = ["NPM_TOKEN".to_owned()];
         for (name, hidden) in [
             ("ADMIN_SHELL_TOKEN", true),
-            ("SESSION_TRACKER_URL", true),
             ("INSPECTOR_FAIL_ON", true),
             ("GITHUB_TOKEN", true),
             ("aws_secret_access_key", true),

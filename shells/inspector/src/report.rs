@@ -182,10 +182,16 @@ pub struct Comparison {
     pub before: i64,
     /// The later run.
     pub after: i64,
-    /// What only the later run found.
+    /// How many new, and how many fixed, findings were passed over.
+    pub offset: u64,
+    /// What only the later run found; of very many a page.
     pub added: Vec<Kept>,
-    /// What only the earlier run found.
+    /// What only the earlier run found; of very many a page.
     pub fixed: Vec<Kept>,
+    /// How many findings only the later run has.
+    pub added_count: u64,
+    /// How many findings only the earlier run has.
+    pub fixed_count: u64,
     /// How many findings are the same.
     pub same: u64,
     /// Adapters that did not run to their end in both: of these nothing is said.

@@ -13,7 +13,7 @@ const MOST_ROWS: usize = 200;
 #[must_use]
 pub fn show(value: &Value, width: Width) -> Option<String> {
     if let Some(list) = value.as_array() {
-        return is_findings(list).then(|| findings(list, list.len() as u64, width));
+        return is_findings(list).then(|| findings(list, list.len() as u64, width, &after_these(list)));
     }
     if value.get("adapters").is_some() && value.get("findings").is_some() {
         return report(value, width);
@@ -63,7 +63,7 @@ fn report(report: &Value, width: Width) -> Option<String> {
     let list = report["findings"].as_array()?;
     let more = report["more"].as_u64().unwrap_or_default();
     if !list.is_empty() {
-        parts.push(findings(list, list.len() as u64 + more, width));
+        parts.push(findings(list, list.len() as u64 + more, width, &after_these(list)));
     }
     let mut sum = format!(
         "{}: {}, {}, {} in {:.1}s",
@@ -81,7 +81,18 @@ fn report(report: &Value, width: Width) -> Option<String> {
     Some(parts.join("\n\n"))
 }
 
-fn findings(list: &[Value], total: u64, width: Width) -> String {
+/// Where a list that is too long for the screen goes on: numbers that have no gaps are those of all findings of a run.
+fn after_these(list: &[Value]) -> String {
+    let number = |at: usize| list.get(at).and_then(|finding| finding["n"].as_u64());
+    match (number(0), number(MOST_ROWS - 1)) {
+        (Some(first), Some(last)) if last - first == MOST_ROWS as u64 - 1 => {
+            format!("findings(#{{offset: {last}}}) goes on")
+        }
+        _ => format!("further down with `offset: {MOST_ROWS}` in the filter"),
+    }
+}
+
+fn findings(list: &[Value], total: u64, width: Width, goes_on: &str) -> String {
     let rows: Vec<Vec<Value>> = list
         .iter()
         .take(MOST_ROWS)
@@ -117,7 +128,7 @@ fn findings(list: &[Value], total: u64, width: Width) -> String {
         table(&["n", "tool", "severity", "place", "rule", "message"], &rows, width)
     };
     if total > shown {
-        text.push_str(&format!("\n… and {} more: findings(#{{offset: {shown}}}) goes on", total - shown));
+        text.push_str(&format!("\n… and {} more: {goes_on}", total - shown));
     }
     text
 }
@@ -139,6 +150,11 @@ fn one(value: &Value, width: Width) -> Option<String> {
         text: source,
         line,
         column: number("column").unwrap_or(1),
+        // Of what goes over several lines the first is shown, to its end.
+        end_column: match number("end_line") {
+            Some(end) if Some(end) != number("line") => Some(usize::MAX),
+            _ => number("end_column"),
+        },
     });
     let has_place = at.is_some();
     let shown = failure(&Report { message: &message, hint: None, at }, width, Color::Off);
@@ -157,20 +173,19 @@ fn one(value: &Value, width: Width) -> Option<String> {
 
 fn comparison(value: &Value, width: Width) -> Option<String> {
     let mut parts = Vec::new();
-    for (key, word) in [("added", "New"), ("fixed", "Fixed")] {
+    for (key, count, word) in [("added", "added_count", "New"), ("fixed", "fixed_count", "Fixed")] {
         let list = value[key].as_array()?;
         if !list.is_empty() {
-            parts.push(format!("{word}:\n{}", findings(list, list.len() as u64, width)));
+            let offset = value["offset"].as_u64().unwrap_or_default();
+            let next = offset + MOST_ROWS as u64;
+            let goes_on = format!("compare({}, {}, {next}) goes on", value["before"], value["after"]);
+            let total = value[count].as_u64().unwrap_or_default().saturating_sub(offset);
+            parts.push(format!("{word}:\n{}", findings(list, total, width, &goes_on)));
         }
     }
-    let count = |key: &str| value[key].as_array().map_or(0, Vec::len);
     let mut sum = format!(
         "{} new, {} fixed, {} the same (run {} and run {})",
-        count("added"),
-        count("fixed"),
-        value["same"],
-        value["before"],
-        value["after"]
+        value["added_count"], value["fixed_count"], value["same"], value["before"], value["after"]
     );
     let left: Vec<&str> = value["not_compared"].as_array()?.iter().filter_map(Value::as_str).collect();
     if !left.is_empty() {

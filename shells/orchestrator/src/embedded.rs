@@ -15,8 +15,8 @@
 //! What happens to a running run when its shell …
 //! - … is left: its processes are stopped (SIGTERM, after the grace SIGKILL) and it is queued again; the attempt is not held
 //!   against it. The next shell that is open runs it from its beginning.
-//! - … is killed: the next shell that looks finds that the worker's lease is free, stops the processes that were left
-//!   behind, and queues the run again if it has attempts left; otherwise it has failed, and says that it was interrupted.
+//! - … is killed: the supervisor's watchdog stops its processes, where the program has one. The next shell that looks finds that
+//!   the worker's lease is free, stops the processes that were left behind nevertheless, and queues the run again if it has attempts left; otherwise it has failed, and says that it was interrupted.
 //! - A run that was submitted with a single attempt is never started again by itself in either case.
 
 mod attempt;

@@ -6,5 +6,5 @@ use admin_shell::Shell;
 use orchestrator::Orchestrator;
 
 fn main() -> ExitCode {
-    admin_shell::main(async || Ok(Shell::new(Orchestrator::new())))
+    supervisor::main(|| admin_shell::main(async || Ok(Shell::new(Orchestrator::new()))))
 }

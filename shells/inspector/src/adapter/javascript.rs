@@ -98,6 +98,9 @@ pub(super) fn adapters(tree: &Path, root: &Root, adapters: &mut Vec<Adapter>) {
                 let args: &[&str] =
                     &["test", "--silent", "--", "--run", "--reporter=junit", concat!("--outputFile=", "{report}")];
                 (args, Format::Junit, Filter::Behind("-t"))
+            } else if script.starts_with("jest") && !script.contains("--json") {
+                let args: &[&str] = &["test", "--silent", "--", "--json", concat!("--outputFile=", "{report}")];
+                (args, Format::Jest, Filter::Behind("-t"))
             } else {
                 (&["test", "--silent"], Format::ExitCode, Filter::None)
             };

@@ -145,8 +145,13 @@ fn attribute(tag: &BytesStart<'_>, name: &str) -> Result<Option<String>, String>
     Ok(Some(text.chars().take(MOST_TEXT).collect()))
 }
 
-fn finding(case: Case) -> Option<Finding> {
+fn finding(mut case: Case) -> Option<Finding> {
     let Trouble { message, text } = case.trouble?;
+    // Vitest names the file in the place of a class.
+    let is_file = case.file.is_none() && is_script(&case.class);
+    if is_file {
+        case.file = Some(std::mem::take(&mut case.class));
+    }
     let name = if case.class.is_empty() { case.name.clone() } else { format!("{}.{}", case.class, case.name) };
     let what = [message.as_str(), text.trim()].into_iter().find(|text| !text.trim().is_empty()).unwrap_or("it failed");
     let first = what.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it failed");
@@ -154,7 +159,8 @@ fn finding(case: Case) -> Option<Finding> {
     finding.rule = Some(case.name);
     finding.help = (!text.trim().is_empty()).then(|| text.trim().to_owned());
     // Reports count lines of definitions from 0 (pytest); the text knows better where it went wrong.
-    let place = case.file.as_deref().and_then(|file| place_in(&text, file));
+    let place =
+        case.file.as_deref().and_then(|file| if is_file { line_in(&text, file) } else { last_line_in(&text, file) });
     finding.line = place.or_else(|| case.line.map(|line| line.saturating_add(1)));
     finding.file = case.file;
     if finding.file.is_none()
@@ -165,10 +171,23 @@ fn finding(case: Case) -> Option<Finding> {
     Some(finding)
 }
 
-/// The line after the last `file:` of a text, where a traceback ends.
-fn place_in(text: &str, file: &str) -> Option<u32> {
-    let after = &text[text.rfind(&format!("{file}:"))? + file.len() + 1..];
-    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+fn is_script(class: &str) -> bool {
+    let extension = std::path::Path::new(class).extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("js" | "mjs" | "cjs" | "jsx" | "ts" | "mts" | "cts" | "tsx" | "vue" | "svelte"))
+}
+
+/// The line after the first `file:` of a text, where a trace of JavaScript begins.
+pub(super) fn line_in(text: &str, file: &str) -> Option<u32> {
+    number(&text[text.find(&format!("{file}:"))? + file.len() + 1..])
+}
+
+/// The line after the last `file:` of a text, where a traceback of Python ends.
+fn last_line_in(text: &str, file: &str) -> Option<u32> {
+    number(&text[text.rfind(&format!("{file}:"))? + file.len() + 1..])
+}
+
+fn number(text: &str) -> Option<u32> {
+    let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
 }
 

@@ -1,11 +1,12 @@
-//! SARIF 2.1.0 (OASIS): results of runs, levels from the rules where a result has none.
+//! SARIF 2.1.0 (OASIS): results of runs; levels and addresses from the rules, which may stand behind the results that name
+//! them. So a log is read twice: its rules, then its results.
 
-use std::{collections::HashMap, io::Read};
+use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Complaint, Sink, walk};
+use super::{Complaint, Input, Sink, walk};
 use crate::finding::{Finding, Severity};
 
 /// More rules than any tool has.
@@ -83,20 +84,13 @@ struct Region {
 ///
 /// # Errors
 /// When it is no SARIF, with the place; when single results are not what the standard says, with the first of them.
-pub fn parse(from: &mut dyn Read, sink: Sink<'_>) -> Result<(), Complaint> {
+pub fn parse(from: &mut dyn Input, sink: Sink<'_>) -> Result<(), Complaint> {
     const VERSION: usize = 0;
-    const RULE: usize = 1;
-    let mut rules: HashMap<String, Rule> = HashMap::new();
+    let rules = rules(from);
+    from.rewind().map_err(|error| Complaint(error.to_string()))?;
     let (mut wrong, mut version, mut number) = (None, None, 0_usize);
-    walk::each(from, &["version", "runs.*.tool.driver.rules.*", "runs.*.results.*"], &mut |path, part| match path {
+    walk::each(from, &["version", "runs.*.results.*"], &mut |path, part| match path {
         VERSION => version = part.as_str().map(str::to_owned),
-        RULE => {
-            if let Ok(rule) = serde_json::from_value::<Rule>(part)
-                && rules.len() < MOST_RULES
-            {
-                rules.insert(rule.id.clone(), rule);
-            }
-        }
         _ => {
             number += 1;
             match serde_json::from_value::<SarifResult>(part) {
@@ -118,6 +112,20 @@ pub fn parse(from: &mut dyn Read, sink: Sink<'_>) -> Result<(), Complaint> {
         (Some(version), None) => Err(Complaint(format!("SARIF of version {version} is not known, 2.1.0 is"))),
         (None, None) => Err(Complaint("this is JSON, but no SARIF: it names no `version`".to_owned())),
     }
+}
+
+/// The rules that the log names. Where it can not be read it has none; reading the results says why.
+fn rules(from: &mut dyn Input) -> HashMap<String, Rule> {
+    let mut rules = HashMap::new();
+    let paths = ["runs.*.tool.driver.rules.*", "runs.*.tool.extensions.*.rules.*"];
+    let _ = walk::each(from, &paths, &mut |_, part| {
+        if let Ok(rule) = serde_json::from_value::<Rule>(part)
+            && rules.len() < MOST_RULES
+        {
+            rules.insert(rule.id.clone(), rule);
+        }
+    });
+    rules
 }
 
 fn finding(result: SarifResult, rules: &HashMap<String, Rule>) -> Option<Finding> {
@@ -147,4 +155,25 @@ fn finding(result: SarifResult, rules: &HashMap<String, Rule>) -> Option<Finding
         finding.end_column = place.region.end_column;
     }
     Some(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_may_stand_behind_results() {
+        let rules = r#""tool": {"driver": {"rules": [{"id": "a", "helpUri": "https://a", "defaultConfiguration": {"level": "error"}}]}}"#;
+        let results = r#""results": [{"ruleId": "a", "message": {"text": "x"}}]"#;
+        for run in [format!("{results}, {rules}"), format!("{rules}, {results}")] {
+            let log = format!(r#"{{"runs": [{{{run}}}], "version": "2.1.0"}}"#);
+            let mut found = Vec::new();
+            parse(&mut std::io::Cursor::new(log), &mut |finding| {
+                found.push(finding);
+                true
+            })
+            .unwrap();
+            assert_eq!((found[0].severity, found[0].url.as_deref()), (Severity::Error, Some("https://a")));
+        }
+    }
 }

@@ -215,6 +215,9 @@ async fn open(cx: Cx<Inspector>, n: u32) -> Result<()> {
             command.arg(format!("+{line}")).arg(&path);
         }
     }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| supervisor::is_private(name)) {
+        command.env_remove(name);
+    }
     // The person's terminal, for as long as the editor is open.
     let status = command
         .current_dir(&cx.tree)

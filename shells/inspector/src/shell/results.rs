@@ -49,6 +49,11 @@ pub(super) fn register(helpers: &mut Helpers<Inspector>) {
         .field("run")
         .param("after", "The later run; the last one without it.")
         .field("run")
+        .param(
+            "offset",
+            "So many new, and so many fixed, findings are passed over: a page has the first 2,000 of each.",
+        )
+        .default(0)
         .example("compare()")
         .example("compare(runs()[1], runs()[0])")
         .run(compare);
@@ -144,7 +149,8 @@ async fn runs(cx: Cx<Inspector>, limit: u32) -> Result<Vec<RunRow>> {
     settled(&cx).await?.runs(&cx.tree_name(), in_range(limit)?).await
 }
 
-async fn compare(cx: Cx<Inspector>, before: Option<i64>, after: Option<i64>) -> Result<Comparison> {
+async fn compare(cx: Cx<Inspector>, before: Option<i64>, after: Option<i64>, offset: u64) -> Result<Comparison> {
+    anyhow::ensure!(i64::try_from(offset).is_ok(), "`offset` is too large");
     let after = run_of(&cx, after).await?.run;
     let store = settled(&cx).await?;
     let before = match before {
@@ -157,12 +163,17 @@ async fn compare(cx: Cx<Inspector>, before: Option<i64>, after: Option<i64>) -> 
             })?
         }
     };
+    let (added_count, same) = store.counts(after, before).await?;
+    let (fixed_count, _) = store.counts(before, after).await?;
     Ok(Comparison {
         before,
         after,
-        added: store.only_in(after, before, MOST_FINDINGS).await?,
-        fixed: store.only_in(before, after, MOST_FINDINGS).await?,
-        same: store.in_both(after, before).await?,
+        offset,
+        added: store.only_in(after, before, offset, MOST_FINDINGS).await?,
+        fixed: store.only_in(before, after, offset, MOST_FINDINGS).await?,
+        added_count,
+        fixed_count,
+        same,
         not_compared: store.not_in_both(before, after).await?,
     })
 }

@@ -1,7 +1,8 @@
 //! `watch`: re-runs what changed files touch.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -15,7 +16,7 @@ use super::{
     Inspector, adapters,
     checks::{Wanted, perform},
 };
-use crate::{adapter::Adapter, report::Verdict, view};
+use crate::{adapter::Adapter, report::Verdict, source, view};
 
 /// Editors write a file in several steps; checks of half a file help nobody.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -60,7 +61,7 @@ async fn watch(cx: Cx<Inspector>, time: Option<Timespan>) -> Result<Vec<Watched>
     }
     cx.print(format!("Watching {}; Ctrl-C ends it.", cx.tree.display()));
     let end = time.map(|Timespan(length)| Instant::now() + length);
-    let mut rows = Vec::new();
+    let (mut rows, mut contents) = (Vec::new(), Contents::default());
     loop {
         let first = match end {
             None => changed.recv().await,
@@ -76,6 +77,11 @@ async fn watch(cx: Cx<Inspector>, time: Option<Timespan>) -> Result<Vec<Watched>
         while let Ok(Some(more)) = tokio::time::timeout(SETTLE, changed.recv()).await {
             files.insert(more);
         }
+        for made in files.iter().filter(|file| file.is_dir()) {
+            // Gone again, or hidden: nothing in it is looked at then.
+            let _ = watcher.watch(made, RecursiveMode::NonRecursive);
+        }
+        files.retain(|file| contents.changed(file));
         let tree = cx.tree.clone();
         let all = tokio::task::spawn_blocking(move || adapters(&tree)).await??;
         let touched: Vec<Adapter> =
@@ -100,8 +106,22 @@ async fn watch(cx: Cx<Inspector>, time: Option<Timespan>) -> Result<Vec<Watched>
             fixed: report.fixed,
             files: shown,
         });
-        // What the tools themselves wrote is no change of the person's.
-        while changed.try_recv().is_ok() {}
+    }
+}
+
+/// What files held when they were looked at. A tool that writes a file as it was, and an editor that touches it, have
+/// changed nothing; what is saved while the checks run is a change.
+#[derive(Default)]
+struct Contents(HashMap<PathBuf, Option<u64>>);
+
+impl Contents {
+    fn changed(&mut self, file: &Path) -> bool {
+        let held = source::read_bounded(file).map(|text| {
+            let mut hash = DefaultHasher::new();
+            text.hash(&mut hash);
+            hash.finish()
+        });
+        self.0.insert(file.to_owned(), held) != Some(held)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use admin_shell::Result;
 use jiff::Timestamp;
-use sqlx::{FromRow, Row as _, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, FromRow, Row as _, sqlite::SqliteRow};
 
 use super::Store;
 use crate::{
@@ -37,6 +37,13 @@ pub struct Query {
 
 const KINDS: [Kind; 5] = [Kind::Type, Kind::Test, Kind::Security, Kind::Lint, Kind::Format];
 const SEVERITIES: [Severity; 3] = [Severity::Error, Severity::Warning, Severity::Note];
+
+/// The findings of run ?1 whose adapter came to its end there and in run ?2.
+const IN_ONE: &str = "FROM findings f JOIN checks c ON c.id = f.check_id
+    JOIN checks o ON o.run = ?2 AND o.adapter = c.adapter AND o.at = c.at AND o.complete
+    WHERE f.run = ?1 AND c.complete";
+/// Whether such a finding is there too.
+const IN_OTHER: &str = "EXISTS (SELECT 1 FROM findings p WHERE p.check_id = o.id AND p.fingerprint = f.fingerprint)";
 
 fn kind(number: i64) -> Kind {
     usize::try_from(number).ok().and_then(|at| KINDS.get(at)).copied().unwrap_or(Kind::Lint)
@@ -222,33 +229,21 @@ impl Store {
     ///
     /// # Errors
     /// When the file can not be read.
-    pub async fn only_in(&self, run: i64, other: i64, limit: u64) -> Result<Vec<Kept>> {
-        let query = sqlx::query_as(
-            "SELECT f.* FROM findings f JOIN checks c ON c.id = f.check_id
-             JOIN checks o ON o.run = ?2 AND o.adapter = c.adapter AND o.at = c.at AND o.complete
-             WHERE f.run = ?1 AND c.complete AND NOT EXISTS (
-                 SELECT 1 FROM findings p WHERE p.check_id = o.id AND p.fingerprint = f.fingerprint)
-             ORDER BY f.n LIMIT ?3",
-        );
-        Ok(query.bind(run).bind(other).bind(limit.cast_signed()).fetch_all(&self.pool).await?)
+    pub async fn only_in(&self, run: i64, other: i64, offset: u64, limit: u64) -> Result<Vec<Kept>> {
+        let query = format!("SELECT f.* {IN_ONE} AND NOT {IN_OTHER} ORDER BY f.n LIMIT ?3 OFFSET ?4");
+        let query = sqlx::query_as(AssertSqlSafe(query)).bind(run).bind(other);
+        Ok(query.bind(limit.cast_signed()).bind(offset.cast_signed()).fetch_all(&self.pool).await?)
     }
 
-    /// How many findings two runs have in common.
+    /// How many findings one run has and another has not, and how many both have.
     ///
     /// # Errors
     /// When the file can not be read.
-    pub async fn in_both(&self, run: i64, other: i64) -> Result<u64> {
-        let count: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM findings f JOIN checks c ON c.id = f.check_id
-             JOIN checks o ON o.run = ?2 AND o.adapter = c.adapter AND o.at = c.at AND o.complete
-             WHERE f.run = ?1 AND c.complete AND EXISTS (
-                 SELECT 1 FROM findings p WHERE p.check_id = o.id AND p.fingerprint = f.fingerprint)",
-        )
-        .bind(run)
-        .bind(other)
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(count.unsigned_abs())
+    pub async fn counts(&self, run: i64, other: i64) -> Result<(u64, u64)> {
+        let query = format!("SELECT count(*), coalesce(sum({IN_OTHER}), 0) {IN_ONE}");
+        let query = sqlx::query_as(AssertSqlSafe(query)).bind(run).bind(other);
+        let (all, same): (i64, i64) = query.fetch_one(&self.pool).await?;
+        Ok(((all - same).unsigned_abs(), same.unsigned_abs()))
     }
 
     /// Adapters of either run that did not come to their end in both.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::place::{Place, javascript, places, python, verdict};
+use crate::place::{Place, installed, javascript, places, python, verdict};
 
 /// `file:line rule` of lines such as `file:12:3: rule …`.
 fn lines(output: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
@@ -200,4 +200,31 @@ fn javascript_and_typescript() {
     let tests = place.tool("npm", &["test"]);
     assert!(tests.contains("# fail 1") || tests.contains("fail 1"), "{tests}");
     assert_eq!(places(&report, "npm-test"), ["src/list.js:3 finds nothing"]);
+}
+
+/// What a test runner finds in a package with one test that holds, one that does not, and a file that is none.
+fn runner(script: &str, imports: &str) -> Vec<String> {
+    let place = Place::empty();
+    std::os::unix::fs::symlink(installed("node/node_modules"), place.tree().join("node_modules")).unwrap();
+    place.write(
+        "package.json",
+        &format!(r#"{{"name": "planted", "version": "1.0.0", "scripts": {{"test": "{script}"}}}}"#),
+    );
+    let test = "describe('adding', () => {\n  test('works', () => { expect(1 + 2).toBe(3); });\n  test('fails', () => {\n    expect(1 + 2).toBe(4);\n  });\n});\n";
+    place.write("src/sum.test.js", &format!("{imports}\n{test}"));
+    place.write("src/broken.test.js", "const x = ;\n");
+    let report = place.answer("crack()");
+    assert_eq!(verdict(&report, "npm-test")["verdict"], "fail", "{report}");
+    let said = place.tool("npm", &["test"]);
+    assert!(said.contains("1 failed") && said.contains("1 passed"), "{said}");
+    places(&report, "npm-test")
+}
+
+#[test]
+fn single_tests_of_jest_and_vitest() {
+    assert_eq!(runner("jest", ""), ["src/broken.test.js:1 -", "src/sum.test.js:5 adding fails"]);
+    let imports = "import { describe, expect, test } from 'vitest';";
+    let expected = ["src/broken.test.js:1 src/broken.test.js", "src/sum.test.js:5 adding > fails"];
+    assert_eq!(runner("vitest", imports), expected);
+    assert_eq!(runner("vitest run", imports), expected);
 }

@@ -136,7 +136,7 @@ pub(crate) fn javascript(name: &str) -> PathBuf {
 }
 
 /// What `scripts/test` has installed: `target/tools/…`, seen from `target/debug/inspector-shell`.
-fn installed(what: &str) -> PathBuf {
+pub(crate) fn installed(what: &str) -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_inspector-shell"));
     let tools = program.ancestors().skip(1).map(|place| place.join("tools").join(what)).find(|path| path.is_dir());
     tools.unwrap_or_else(|| {

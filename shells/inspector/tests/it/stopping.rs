@@ -1,5 +1,5 @@
-//! Ctrl-C: every process of every kind of tool is gone within a second, the session lives, what was found is kept, and
-//! the record says what happened.
+//! Ctrl-C, and SIGKILL: every process of every kind of tool is gone within a second. After Ctrl-C the session lives, what
+//! was found is kept, and the record says what happened.
 
 use std::{
     os::unix::process::ExitStatusExt,
@@ -90,6 +90,30 @@ fn a_build_that_compiles() {
         let _ = std::fs::remove_file(place.tree().join("works"));
         interrupted(&place, code, || place.tree().join("works").exists());
     }
+}
+
+/// Kills the program when its tool works, and looks that nothing is left.
+#[track_caller]
+fn killed(place: &Place, code: &str, works: impl FnMut() -> bool) {
+    let mut child = place.inspector(&["-c", code]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the tool works", Duration::from_secs(120), works);
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL).unwrap();
+    until("all processes are gone", Duration::from_secs(1), || running(place).is_empty());
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    assert_eq!(place.answer("runs(1)[0].verdict"), "cancelled");
+}
+
+#[test]
+fn a_shell_that_is_killed_leaves_no_process() {
+    let fields = "format = \"json-lines\"\n[tool.fields]\nmessage = \"text\"";
+    // In its group, in a session of its own without its parent, and without anything that it inherited.
+    let script = "trap '' TERM INT; (setsid sh -c 'sleep 600; true' &); env -i sh -c 'sleep 600; true' &
+        touch works; sleep 600; true";
+    let place = Place::with_tools(&[("slow", fields, script)]);
+    killed(&place, "crack()", || place.tree().join("works").exists() && running(&place).len() >= 6);
+    let rust = Place::planted("rust");
+    rust.write("tests/slow.rs", "//! Slow.\n#[test]\nfn slow() { std::fs::write(\"works\", \"\").unwrap(); std::thread::sleep(std::time::Duration::from_secs(600)); }\n");
+    killed(&rust, "test(\"slow\")", || rust.tree().join("works").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,12 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::process::Child;
+use supervisor::{Family, Program, Reach, Stopped};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     engine::EngineError,
-    process::{Capture, Family, Identity, Launch, Reach, Stopped, Stream, listen},
+    process::{Capture, Launch, Stream, listen, mark},
     run::{Run, RunId},
 };
 
@@ -80,31 +80,28 @@ impl Worker {
             args: &run.args,
             cwd: Path::new(&run.cwd),
         };
-        let mut child = match launch.start() {
-            Ok(child) => child,
+        let mut program = match launch.start() {
+            Ok(program) => program,
             Err(error) => return (End::Unstartable(error.to_string()), None),
         };
-        let family = child.id().and_then(|pid| i32::try_from(pid).ok()).map(|pid| {
-            held.process = Some(Identity::of(pid));
-            Family::of_child(&run.id, run.attempts, pid)
-        });
+        held.process = program.identity();
         if let Err(error) = self.store().begin(held, self.owner()).await {
-            // The variables that the program inherited find it as well.
+            // The mark that the program inherited finds it as well.
             tracing::warn!(run = %run.id, %error, "a process could not be noted");
         }
 
         let capture = Capture::new(self.options().output_limit);
         let mut listeners = tokio::task::JoinSet::new();
-        if let Some(pipe) = child.stdout.take() {
+        if let Some(pipe) = program.child.stdout.take() {
             listeners.spawn(listen(pipe, Stream::Out, capture.clone()));
         }
-        if let Some(pipe) = child.stderr.take() {
+        if let Some(pipe) = program.child.stderr.take() {
             listeners.spawn(listen(pipe, Stream::Err, capture.clone()));
         }
 
         let over = CancellationToken::new();
         let waiting = async {
-            let end = self.wait(run, &mut child, family.as_ref(), stop).await;
+            let end = self.wait(run, &mut program, stop).await;
             let _ = tokio::time::timeout(LAST_WORDS, async { while listeners.join_next().await.is_some() {} }).await;
             listeners.abort_all();
             over.cancel();
@@ -115,20 +112,19 @@ impl Worker {
     }
 
     /// Waits until the program ends or must, and until nothing of it is left.
-    async fn wait(&self, run: &Run, child: &mut Child, family: Option<&Family>, stop: &CancellationToken) -> End {
+    async fn wait(&self, run: &Run, program: &mut Program, stop: &CancellationToken) -> End {
         let limit = run.timeout_seconds.map(Duration::from_secs_f64);
         let (end, reach) = tokio::select! {
             biased;
-            status = child.wait() => (of_status(status), Reach::Group),
+            status = program.child.wait() => (of_status(status), Reach::Group),
             () = stop.cancelled() => (End::Cancelled, Reach::Everything),
             () = self.leaving().cancelled() => (End::Left, Reach::Everything),
             () = sleep(limit) => (End::TimedOut(limit.unwrap_or_default()), Reach::Everything),
         };
-        let Some(family) = family else { return end };
-        let stopped = family.stop(reach, self.options().grace).await;
+        let stopped = program.family.stop(reach, self.options().grace).await;
         if reach == Reach::Everything {
             // Gone but not reaped yet: a zombie that its parent, which we are, has to bury.
-            let _ = tokio::time::timeout(LAST_WORDS, child.wait()).await;
+            let _ = tokio::time::timeout(LAST_WORDS, program.child.wait()).await;
         }
         match stopped {
             Stopped::Gone => end,
@@ -178,7 +174,7 @@ impl Worker {
     /// After a panic: the run is still ours, so stop what is left of it and let it go.
     async fn give_up(&self, run: &RunId) -> Result<(), EngineError> {
         for held in self.store().held_by(self.owner()).await?.into_iter().filter(|held| held.id == *run) {
-            let family = Family::of_stranger(&held.id, held.attempt, held.process.as_ref());
+            let family = Family::of_stranger(&mark(&held.id, held.attempt), held.process.as_ref());
             let end = match family.stop(Reach::Everything, self.options().grace).await {
                 Stopped::Gone => End::Interrupted,
                 Stopped::Stuck(pids) => End::Stuck(pids),

@@ -6,10 +6,11 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use futures_util::future::join_all;
+use supervisor::{Family, Reach, Stopped};
 
 use crate::{
     engine::{EngineError, error::Doing},
-    process::{Family, Reach, Stopped},
+    process::mark,
 };
 
 use super::{
@@ -42,7 +43,7 @@ pub(crate) async fn bury(store: &Store, leases: &Path, owner: &str, grace: Durat
 }
 
 async fn end(store: &Store, owner: &str, held: &Held, grace: Duration) -> Result<(), EngineError> {
-    let family = Family::of_stranger(&held.id, held.attempt, held.process.as_ref());
+    let family = Family::of_stranger(&mark(&held.id, held.attempt), held.process.as_ref());
     let end = match family.stop(Reach::Everything, grace).await {
         Stopped::Gone => End::Interrupted,
         Stopped::Stuck(pids) => End::Stuck(pids),

@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use supervisor::Identity;
 
 use crate::{
     engine::{EngineError, GoneWrong, Wanted, error::Doing},
-    process::Identity,
     run::{Run, RunId, Status, Submission},
 };
 

@@ -289,6 +289,34 @@ async fn a_shell_that_is_told_to_end_stops_its_runs_and_puts_them_back() {
 }
 
 #[tokio::test]
+async fn a_shell_that_is_killed_leaves_none_of_its_processes() {
+    let bench = Bench::new();
+    // In its group, in a session of its own without its parent, and without anything that it inherited.
+    let script = "trap '' TERM; (setsid sh -c 'echo $$ >> up; sleep 600' &)
+        env -i sh -c 'echo $$ >> up; sleep 600; true' & echo $$ >> up; while :; do sleep 1; done";
+    let code = format!(
+        "submit(#{{name: \"again\", program: \"sh\", args: [\"-c\", `{script}`]}});
+        submit(#{{name: \"once\", program: \"sh\", args: [\"-c\", `{script}`], attempts: 1}}); sleep(600)"
+    );
+    let mut shell = program(&bench).args(["-c", &code]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("both families are up", async || (bench.lines("up").len() == 6).then_some(())).await;
+    kill(Pid::from_raw(shell.id().unwrap().cast_signed()), Signal::SIGKILL).unwrap();
+    let killed = std::time::Instant::now();
+    shell.wait().await.unwrap();
+    let runs = |pid: &String| {
+        let state = procfs::process::Process::new(pid.parse().unwrap()).and_then(|process| process.stat());
+        state.is_ok_and(|stat| stat.state != 'Z')
+    };
+    until("they are gone", async || (!bench.lines("up").iter().any(runs)).then_some(())).await;
+    assert!(killed.elapsed() < std::time::Duration::from_secs(1), "{:?}", killed.elapsed());
+
+    // Whoever looks next is told what happened.
+    let shown = json_of(&bench, "ps().map(|run| [run.name, run.status, show(run).error])").await;
+    let why = "interrupted: the shell that ran it died";
+    assert_eq!(shown, json!([["once", "failed", why], ["again", "queued", why]]));
+}
+
+#[tokio::test]
 async fn secrets_of_the_shell_reach_no_program() {
     let bench = Bench::new();
     let code = r#"let run = submit("env", "env"); while show(run).status != "succeeded" { sleep(0.1); } logs(run)"#;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::Row;
+use supervisor::Identity;
 
 use crate::{
     embedded::{
@@ -11,7 +12,6 @@ use crate::{
         verdict::{End, Standing},
     },
     engine::{EngineError, error::Doing},
-    process::Identity,
     run::{Run, RunId, Status},
 };
 

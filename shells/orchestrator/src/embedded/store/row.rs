@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
+use supervisor::Identity;
 
 use crate::{
     engine::{EngineError, error::Doing},
-    process::Identity,
     run::{Run, RunId, Status, seconds},
 };
 

@@ -1,8 +1,8 @@
-//! The processes of one attempt: found, asked to end, and made to.
+//! The processes of one program: found, asked to end, and made to.
 //!
-//! A process belongs to an attempt when any of these holds:
+//! A process belongs to a family when any of these holds:
 //! - it is in the process group of the program;
-//! - it inherited the variables [`RUN_ID`](super::RUN_ID) and [`ATTEMPT`](super::ATTEMPT) with the attempt's values;
+//! - it inherited the variable [`MARKS`] with the family's mark in it;
 //! - it was a child of such a process when we looked.
 //!
 //! What escapes is a process that left the group, cleared its environment and lost its parent, all before the first
@@ -13,6 +13,8 @@
 
 use std::{
     collections::HashSet,
+    ffi::{OsStr, OsString},
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -22,16 +24,55 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::run::RunId;
+/// The variable that every process of a family inherits: the marks of the families that it belongs to, the outermost
+/// first, with a space between them. A shell may itself be started by a program of another shell.
+pub const MARKS: &str = "PROCESS_FAMILY";
 
 /// How long to wait after SIGKILL. Only a process inside the kernel (a dead network disk) outlives it.
 const AFTER_KILL: Duration = Duration::from_secs(5);
 
-/// The processes of one attempt.
+/// The name of a family, by which its processes are found when nobody remembers them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Mark(String);
+
+impl Mark {
+    /// One that nothing else has.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(uuid::Uuid::new_v4().simple().to_string())
+    }
+
+    /// One that is known again later. White space in it becomes `_`: it separates marks.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self(name.replace(char::is_whitespace, "_"))
+    }
+
+    /// The value of [`MARKS`] for a child of a process that has this one.
+    pub(crate) fn beside(&self, inherited: Option<&OsStr>) -> OsString {
+        let mut marks = inherited.map(OsStr::to_owned).unwrap_or_default();
+        if !marks.is_empty() {
+            marks.push(" ");
+        }
+        marks.push(&self.0);
+        marks
+    }
+
+    fn is_in(&self, marks: &OsStr) -> bool {
+        marks.as_encoded_bytes().split(|byte| *byte == b' ').any(|mark| mark == self.0.as_bytes())
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The processes of one program.
 #[derive(Clone, Debug)]
 pub struct Family {
-    run: RunId,
-    attempt: u32,
+    mark: Mark,
     group: Option<i32>,
 }
 
@@ -81,31 +122,46 @@ impl Identity {
 impl Family {
     /// The family of a program that we started and have not reaped: its number can not mean another process.
     #[must_use]
-    pub fn of_child(run: &RunId, attempt: u32, pid: i32) -> Self {
-        Self { run: run.clone(), attempt, group: Some(pid) }
+    pub fn of_child(mark: &Mark, leader: Option<i32>) -> Self {
+        Self { mark: mark.clone(), group: leader }
     }
 
     /// The family of a program that somebody else started, from what was noted of it. The group is trusted only while its
-    /// leader is provably the same process; the inherited variables find the rest.
+    /// leader is provably the same process; the inherited mark finds the rest.
     #[must_use]
-    pub fn of_stranger(run: &RunId, attempt: u32, noted: Option<&Identity>) -> Self {
+    pub fn of_stranger(mark: &Mark, noted: Option<&Identity>) -> Self {
         let group = noted.filter(|identity| identity.is_alive()).map(|identity| identity.pid);
-        Self { run: run.clone(), attempt, group }
+        Self { mark: mark.clone(), group }
+    }
+
+    pub(crate) fn leader(&self) -> Option<i32> {
+        self.group
     }
 
     /// Asks the family to end (SIGTERM), and after the grace makes it (SIGKILL, again until nobody is left, since a
     /// process may start another while it is being killed).
     pub async fn stop(&self, reach: Reach, grace: Duration) -> Stopped {
-        if reach == Reach::Group
-            && self.group.is_none_or(|group| killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH))
-        {
+        if reach == Reach::Group && self.has_no_group() {
             return Stopped::Gone;
         }
-        let mut known = HashSet::new();
+        // Reading /proc is quick but blocks, and a loaded machine has thousands of entries.
+        let family = self.clone();
+        match tokio::task::spawn_blocking(move || family.stop_here(reach, grace)).await {
+            Ok(stopped) => stopped,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    /// The same on this thread.
+    #[must_use]
+    pub fn stop_here(&self, reach: Reach, grace: Duration) -> Stopped {
+        if reach == Reach::Group && self.has_no_group() {
+            return Stopped::Gone;
+        }
+        let (mut known, mut asked) = (HashSet::new(), HashSet::new());
         let begun = Instant::now();
-        let mut asked = HashSet::new();
         loop {
-            let alive = self.alive(reach, &mut known).await;
+            let alive = proc::alive(self, reach, &mut known);
             if alive.is_empty() {
                 return Stopped::Gone;
             }
@@ -120,25 +176,13 @@ impl Family {
                     send(pid, Signal::SIGTERM);
                 }
             }
-            tokio::time::sleep(if elapsed < Duration::from_millis(200) {
-                Duration::from_millis(10)
-            } else {
-                Duration::from_millis(50)
-            })
-            .await;
+            let is_young = elapsed < Duration::from_millis(200);
+            std::thread::sleep(Duration::from_millis(if is_young { 10 } else { 50 }));
         }
     }
 
-    async fn alive(&self, reach: Reach, known: &mut HashSet<(i32, i64)>) -> Vec<i32> {
-        let (family, mut seen) = (self.clone(), std::mem::take(known));
-        // Reading /proc is quick but blocks, and a loaded machine has thousands of entries.
-        let looked = tokio::task::spawn_blocking(move || {
-            let alive = proc::alive(&family, reach, &mut seen);
-            (alive, seen)
-        });
-        let (alive, seen) = looked.await.unwrap_or_default();
-        *known = seen;
-        alive
+    fn has_no_group(&self) -> bool {
+        self.group.is_none_or(|group| killpg(Pid::from_raw(group), None) == Err(Errno::ESRCH))
     }
 }
 
@@ -147,7 +191,7 @@ fn send(pid: i32, signal: Signal) {
     if let Err(error) = kill(Pid::from_raw(pid), signal)
         && error != Errno::ESRCH
     {
-        tracing::warn!(pid, %signal, %error, "a process of a run could not be signalled");
+        tracing::warn!(pid, %signal, %error, "a process could not be signalled");
     }
 }
 
@@ -157,8 +201,7 @@ mod proc {
 
     use procfs::process::{ProcState, Process, Stat, all_processes};
 
-    use super::{Family, Reach};
-    use crate::process::{ATTEMPT, RUN_ID};
+    use super::{Family, MARKS, Reach};
 
     pub(super) fn began(pid: i32) -> Option<i64> {
         let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
@@ -223,10 +266,9 @@ mod proc {
 
     /// The environment of another user's process can not be read; such a process is found by its group or its parent.
     fn is_marked(process: &Process, family: &Family) -> bool {
-        process.environ().is_ok_and(|environment| {
-            let is = |name: &str, value: &str| environment.get(OsStr::new(name)).is_some_and(|found| found == value);
-            is(RUN_ID, family.run.as_str()) && is(ATTEMPT, &family.attempt.to_string())
-        })
+        process
+            .environ()
+            .is_ok_and(|environment| environment.get(OsStr::new(MARKS)).is_some_and(|marks| family.mark.is_in(marks)))
     }
 }
 
@@ -254,5 +296,20 @@ mod proc {
             .map(|group| -group)
             .into_iter()
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_found_among_others() {
+        let (outer, inner) = (Mark::of("run_1 2"), Mark::random());
+        let marks = inner.beside(Some(&outer.beside(None)));
+        assert!(outer.is_in(&marks) && inner.is_in(&marks), "{marks:?}");
+        for other in [Mark::of("run_1"), Mark::of("run_1_22"), Mark::random()] {
+            assert!(!other.is_in(&marks), "{other}");
+        }
     }
 }
