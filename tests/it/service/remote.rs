@@ -118,11 +118,60 @@ async fn health_metrics_and_doctor() {
     assert_eq!(well["healthy"], true, "{well}");
     let names: Vec<&str> =
         well["steps"].as_array().unwrap().iter().map(|step| step["what"].as_str().unwrap()).collect();
-    assert_eq!(names, ["configuration", "data directory", "journal", "a throw-away session", "token", "sink"]);
+    let usual = ["configuration", "data directory", "journal", "a throw-away session", "token", "sink"];
+    assert_eq!(names, [&usual[..], &["not tried"]].concat());
+    assert!(well["steps"][5]["said"].as_str().unwrap().ends_with("it takes events with this token"), "{well}");
+    assert_eq!(service.stored().await, 0);
     let ill = doctor("http://127.0.0.1:1");
     assert_eq!(ill.code, Some(1), "{}", ill.stdout);
     assert!(ill.stdout.contains("session-tracker serve"), "{}", ill.stdout);
     assert!(!home.database().exists(), "trying leaves no journal");
+    // A token that may read and not write, and one that may write and not read.
+    let with = |scope| {
+        let args = ["doctor", "--format", "json"];
+        let token = super::fixture::token("ada", &[scope], None);
+        let ran = home.tracker(&args).env("ADMIN_SHELL_SINK", &service.url).env("ADMIN_SHELL_TOKEN", &token).run();
+        serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()["steps"][5].clone()
+    };
+    let reads = with(Scope::SessionsRead);
+    assert_eq!(reads["state"], "bad", "{reads}");
+    assert!(reads["said"].as_str().unwrap().contains("takes no events: the token does not allow this"), "{reads}");
+    assert_eq!(with(Scope::EventsWrite)["state"], "note");
+    // The whole way, through two sinks.
+    let file = home.path("events.jsonl");
+    let sinks = format!("{},mcp+{}/mcp,jsonl:{}", service.url, service.url, file.display());
+    let whole = home.tracker(&["doctor", "--deliver", "--format", "json"]);
+    let whole = whole.env("ADMIN_SHELL_SINK", &sinks).env("ADMIN_SHELL_SECRET", SECRET).run().json();
+    assert_eq!(whole["healthy"], true, "{whole}");
+    let last =
+        |from: usize| whole["steps"].as_array().unwrap().iter().rev().nth(from).unwrap()["said"].as_str().unwrap();
+    assert!(last(0).starts_with("jsonl:") && last(3).contains(" of component doctor was recorded, found"), "{whole}");
+    assert!(last(1).ends_with(", and shows it") && last(2).ends_with(", and shows it"), "{whole}");
+    let lines = std::fs::read_to_string(file).unwrap();
+    assert_eq!((lines.lines().count() as u64, service.stored().await), (2, 2), "{lines}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_looks_into_a_database_too() {
+    let server = crate::postgres::Server::shared();
+    let url = server.url(&server.database().await);
+    let home = Home::new();
+    let doctor = |more: &[&str]| {
+        let ran = home.tracker(&[&["doctor", "--database", &url, "--format", "json"], more].concat()).run();
+        let steps = serde_json::from_str::<Value>(&ran.stdout).unwrap()["steps"].as_array().unwrap().clone();
+        steps.into_iter().map(|step| format!("{} {} {}", step["what"], step["state"], step["said"])).collect::<Vec<_>>()
+    };
+    let none = doctor(&[]);
+    assert!(none[2].starts_with(r#""journal" "note" "there is none yet"#), "{none:?}");
+    let whole = doctor(&["--deliver"]);
+    let recorded = whole.last().unwrap();
+    assert!(
+        recorded.starts_with(r#""recording" "good" "sess_"#) && recorded.contains("found and verified"),
+        "{whole:?}"
+    );
+    let again = doctor(&[]);
+    assert!(again[2].contains("holds 2 events of 1 sessions, and can be written"), "{again:?}");
+    assert!(again.last().unwrap().starts_with(r#""not tried" "note""#), "{again:?}");
 }
 
 /// Every filter of `list`, and what follows from a limit.
