@@ -6,20 +6,19 @@
 //!
 //! `cargo bench --bench journal -- [record] [ingest] [lists]` runs some of it; `BENCH_DIR` says on which disk.
 
+#[path = "material/lists.rs"]
+mod lists;
 #[path = "material/report.rs"]
 #[allow(dead_code, reason = "not every bench has limits of both kinds")]
 mod report;
 #[path = "material/session.rs"]
 mod session;
 
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{process::ExitCode, time::Instant};
 
 use admin_shell::{
     event::{Event, SessionId, StreamId},
-    journal::{Filter, Journal, Page, SessionStatus, SqliteJournal, Stream},
+    journal::{Journal, SqliteJournal, Stream},
 };
 use jiff::Timestamp;
 use sqlx::{
@@ -52,7 +51,7 @@ fn main() -> ExitCode {
             ingest(&path("ingest.db"), &mut report).await;
         }
         if wants("lists") {
-            lists(&path("lists.db"), &mut report).await;
+            million(&path("lists.db"), &mut report).await;
         }
     });
     report.exit()
@@ -180,44 +179,16 @@ async fn ingest(path: &str, report: &mut Report) {
 }
 
 /// Lists, statistics and text search at a million.
-async fn lists(path: &str, report: &mut Report) {
+async fn million(path: &str, report: &mut Report) {
     let journal = SqliteJournal::open(path).await.expect("opens");
     journal.close().await;
     let begun = Instant::now();
     fill(path, 1_000_000).await;
     report.note("(filling in 1,000,000 sessions, s)", begun.elapsed().as_secs_f64());
     let journal = SqliteJournal::open(path).await.expect("opens");
-    let none = Filter::default;
-    let text = |text: &str| Some(text.to_owned());
-    let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).ok();
-    let hours = |hours: u64| Some(Duration::from_secs(hours * 3_600));
-    let filters = [
-        ("no filter", none()),
-        ("component, common", Filter { component: text("component-1"), ..none() }),
-        ("component, rare", Filter { component: text("rare"), ..none() }),
-        ("user, common", Filter { user: text("user-1"), ..none() }),
-        ("user, rare", Filter { user: text("user-999"), ..none() }),
-        ("host", Filter { host: text("host-7"), ..none() }),
-        ("type", Filter { component_type: text("type-3"), ..none() }),
-        ("status ended", Filter { status: Some(SessionStatus::Ended), ..none() }),
-        ("status crashed", Filter { status: Some(SessionStatus::Crashed), ..none() }),
-        ("status active", Filter { status: Some(SessionStatus::Active), ..none() }),
-        ("status lost", Filter { status: Some(SessionStatus::Lost), ..none() }),
-        ("after and before", Filter { after: at(10_000_000), before: at(10_100_000), ..none() }),
-        ("longer than an hour", Filter { longer_than: hours(1), ..none() }),
-        ("longer than a week", Filter { longer_than: hours(168), ..none() }),
-        ("shorter than a second", Filter { shorter_than: Some(Duration::from_millis(500)), ..none() }),
-        ("active", Filter { active: true, ..none() }),
-        ("incomplete", Filter { incomplete: true, ..none() }),
-        ("component and user", Filter { component: text("component-1"), user: text("user-2"), ..none() }),
-        ("user and crashed", Filter { user: text("user-5"), status: Some(SessionStatus::Crashed), ..none() }),
-    ];
-    for (name, filter) in filters {
-        report.at_most(&format!("list, {name}, p95, ms"), paging(&journal, &filter).await, 10.0);
-    }
-    for words in ["run_123456", "show(", "nothing like it", "zz"] {
-        let filter = Filter { text: text(words), ..none() };
-        report.at_most(&format!("text `{words}`, p95, ms"), paging(&journal, &filter).await, 100.0);
+    for (name, filter, limit) in lists::filters() {
+        let mut times = lists::pages(&journal, &filter).await;
+        report.at_most(&format!("{name}, p95, ms"), quantile(&mut times, 0.95), limit);
     }
     journal.close().await;
     let mut connection = SqliteConnection::connect(&format!("sqlite:{path}")).await.expect("opens");
@@ -231,25 +202,6 @@ async fn lists(path: &str, report: &mut Report) {
         times.push(milliseconds(begun));
     }
     report.at_most("a month's statistics, p95, ms", quantile(&mut times, 0.95), 20.0);
-}
-
-/// Milliseconds for a page, the 95th percentile.
-async fn paging(journal: &SqliteJournal, filter: &Filter) -> f64 {
-    let mut times = Vec::new();
-    for _ in 0..20 {
-        let mut page = Page::default();
-        // A first page and two that follow it.
-        for _ in 0..3 {
-            let begun = Instant::now();
-            let sessions = journal.sessions(filter, &page).await.expect("a page");
-            times.push(milliseconds(begun));
-            match sessions.next {
-                Some(next) => page.after = Some(next),
-                None => break,
-            }
-        }
-    }
-    quantile(&mut times, 0.95)
 }
 
 /// Fills a journal with sessions of one command each, a minute after the other. Their events have no text: lists do not
@@ -285,22 +237,10 @@ async fn fill(path: &str, sessions: u32) {
         "COMMIT; PRAGMA wal_checkpoint(TRUNCATE);",
     ];
     // The bundled SQLite is built without its functions for logarithms.
-    let fills = fills.map(|sql| sql.replace("CAST(4 * log2(d) AS INTEGER)", &classes()));
+    let fills = fills.map(|sql| sql.replace("CAST(4 * log2(d) AS INTEGER)", &lists::classes()));
     connection.execute(sqlx::AssertSqlSafe(seed)).await.expect("the seed");
     for sql in fills {
         connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("filled");
     }
     connection.close().await.expect("closes");
-}
-
-/// The class of a duration `d` as SQL, as `projection::duration_class` has it.
-fn classes() -> String {
-    let mut sql = String::from("CASE");
-    for doublings in (2..44_u32).rev() {
-        for quarter in (0..4_u64).rev() {
-            let from = (1_u64 << doublings) + (quarter << (doublings - 2));
-            sql.push_str(&format!(" WHEN d >= {from} THEN {}", u64::from(doublings) * 4 + quarter));
-        }
-    }
-    sql + " ELSE 0 END"
 }

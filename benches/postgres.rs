@@ -1,6 +1,10 @@
-//! The journal in Postgres, against its budget: durable ingest.
-//! Starts a server of its own, whose commits are synced.
+//! The journal in Postgres, against its budgets: durable ingest, and lists at 1,000,000 sessions, which are filled in by
+//! SQL. Starts a server of its own, whose commits are synced.
+//!
+//! `cargo bench --bench postgres -- [ingest] [lists]` runs some of it.
 
+#[path = "material/lists.rs"]
+mod lists;
 #[path = "../tests/it/postgres.rs"]
 #[allow(dead_code, reason = "tests do more with a server")]
 mod postgres;
@@ -17,6 +21,7 @@ use admin_shell::{
     journal::{Journal, PostgresJournal, SqliteJournal, Stream},
 };
 use jiff::Timestamp;
+use sqlx::{AssertSqlSafe, Executor, Row};
 
 use postgres::{Disk, Server};
 use report::{Report, quantile};
@@ -30,14 +35,21 @@ fn main() -> ExitCode {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let server = Server::start(Disk::Synced);
+    let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let wants = |name: &str| asked.is_empty() || asked.iter().any(|argument| argument == name);
     let mut report = Report::new();
     runtime.block_on(async {
-        for clients in [1, 8, 32] {
-            let name = format!("Postgres: ingest, {clients} clients, batches of {BATCH}, events/s");
-            let rate = ingest(&server, clients).await;
-            if clients == 8 { report.at_least(&name, rate, 10_000.0) } else { report.note(&name, rate) }
+        if wants("ingest") {
+            for clients in [1, 8, 32] {
+                let name = format!("Postgres: ingest, {clients} clients, batches of {BATCH}, events/s");
+                let rate = ingest(&server, clients).await;
+                if clients == 8 { report.at_least(&name, rate, 10_000.0) } else { report.note(&name, rate) }
+            }
+            recording(&server, &report).await;
         }
-        recording(&server, &report).await;
+        if wants("lists") {
+            million(&server, &mut report).await;
+        }
     });
     report.exit()
 }
@@ -97,4 +109,71 @@ async fn recording(server: &Server, report: &Report) {
         report.note(&format!("Postgres: recording a command, {name}, ms"), quantile(&mut times, part));
     }
     journal.close().await;
+}
+
+/// Lists, text search and statistics at a million.
+async fn million(server: &Server, report: &mut Report) {
+    let database = server.database().await;
+    let journal = PostgresJournal::open(&server.url(&database)).await.expect("opens");
+    let begun = Instant::now();
+    fill(server, &database, 1_000_000).await;
+    report.note("(filling in 1,000,000 sessions, s)", begun.elapsed().as_secs_f64());
+    for (name, filter, limit) in lists::filters() {
+        let mut times = lists::pages(&journal, &filter).await;
+        report.at_most(&format!("Postgres: {name}, p95, ms"), quantile(&mut times, 0.95), limit);
+    }
+    journal.close().await;
+    let mut connection = server.connect(&database).await;
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let begun = Instant::now();
+        let sql = "SELECT component, sum(sessions)::bigint, sum(duration_us)::bigint, sum(failed)::bigint FROM rollups \
+                   WHERE day BETWEEN 19700 AND 19730 GROUP BY component";
+        let rows = sqlx::query(sql).fetch_all(&mut connection).await.expect("sums");
+        assert!(!rows.is_empty() && rows[0].get::<i64, _>(1) > 0);
+        times.push(begun.elapsed().as_secs_f64() * 1e3);
+    }
+    report.at_most("Postgres: a month's statistics, p95, ms", quantile(&mut times, 0.95), 20.0);
+}
+
+/// Fills a journal with sessions of one command each, as `benches/journal.rs` does for SQLite.
+async fn fill(server: &Server, database: &str, sessions: u32) {
+    let mut connection = server.connect(database).await;
+    let class = lists::classes();
+    let fills = [
+        format!(
+            "CREATE TEMP TABLE seed AS SELECT i, 1700000000000000 + i * 20000000 AS us, \
+             'sess_' || lpad(i::text, 26, '0') AS name, \
+             CASE WHEN i % 4999 = 0 THEN 'rare' ELSE 'component-' || (i % 6) END AS component, \
+             (random() * 9e15)::bigint AS r FROM generate_series(1::bigint, {sessions}) i"
+        ),
+        "INSERT INTO streams (id, name, component, own, next_seq, head_position, heard_us, last_us, commands, outcomes) \
+         SELECT i, name, component, 0, 1, i, us, us, 1, 1 FROM seed"
+            .to_owned(),
+        "INSERT INTO events (position, event_id, stream, seq, type, time_us, recorded_us, hash, link) \
+         SELECT i, decode(md5(i::text), 'hex'), i, 0, 'command_start', us, us, '\\x00', '\\x00' FROM seed"
+            .to_owned(),
+        "INSERT INTO commands (position, stream, command, start_us, input, status, duration_us) \
+         SELECT i, i, 1, us, 'show(\"run_' || i || '\"); retry(find(' || (r % 1000) || '))', 'ok', 1000 FROM seed"
+            .to_owned(),
+        format!(
+            "INSERT INTO sessions (stream, session_id, component, order_us, start_us, end_us, duration_us, duration_class, \
+             status, end_reason, own_end, inferred, component_type, username, hostname) \
+             SELECT i, name, component, us, us, CASE WHEN i % 1000 <> 0 THEN us + d END, CASE WHEN i % 1000 <> 0 THEN d END, \
+             CASE WHEN i % 1000 <> 0 THEN {class} END, \
+             CASE WHEN i % 1000 = 0 THEN 'open' WHEN i % 101 = 0 THEN 'crashed' ELSE 'ended' END, 'exit', \
+             (i % 101 <> 0 AND i % 1000 <> 0)::int, (i % 101 = 0)::int, 'type-' || (i % 6), \
+             CASE WHEN r % 2000 = 1 THEN 'user-999' ELSE 'user-' || (r % 20) END, 'host-' || (r / 7 % 50) \
+             FROM (SELECT *, 100000 + (r % 1000003) * (r % 997) * 600 AS d FROM seed) seed"
+        ),
+        "INSERT INTO rollups SELECT order_us / 86400000000, component, count(*), count(*), 0, \
+         coalesce(sum(duration_us), 0)::bigint, count(*), count(*), 0, 0, 0 FROM sessions GROUP BY 1, 2"
+            .to_owned(),
+        "INSERT INTO presence SELECT name, component, 0, 60000000, NULL FROM seed WHERE i % 2000 = 0".to_owned(),
+        "UPDATE journal SET streams = (SELECT max(id) FROM streams)".to_owned(),
+        "VACUUM ANALYZE".to_owned(),
+    ];
+    for sql in fills {
+        connection.execute(AssertSqlSafe(sql)).await.expect("filled");
+    }
 }

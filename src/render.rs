@@ -19,6 +19,7 @@ mod json;
 mod record;
 mod table;
 mod text;
+mod usage;
 
 use serde_json::Value;
 
@@ -28,6 +29,7 @@ pub use self::{
     json::json,
     table::table,
     text::visible,
+    usage::usage,
 };
 
 const EMPTY_LIST: &str = "(none)";

@@ -24,7 +24,7 @@ pub use self::terminal::width as terminal_width;
 pub(crate) use self::{
     complete::Completion,
     help::text as help_text,
-    show::{Banner, Look, first_helpers},
+    show::{Banner, Look, error_document, first_helpers},
 };
 use crate::{
     event::{EndReason, Status},

@@ -3,7 +3,7 @@
 //! Verifying and rebuilding both go through the journal this way, in the order of `streams.id`, so that neither needs
 //! memory for more than a page.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -71,10 +71,21 @@ pub(super) struct SessionRow {
     pub class_is_right: bool,
 }
 
+/// A value that can not be read, in a row of a stream or of what belongs to it.
+pub(super) struct Unreadable {
+    /// The stream's name, when it is known.
+    pub stream: Option<String>,
+    pub seq: Option<i64>,
+    pub position: Option<i64>,
+    pub what: String,
+}
+
 /// Some streams in a row.
 #[derive(Default)]
 pub(super) struct StreamPage {
     pub streams: Vec<StreamRow>,
+    /// By stream: what can not be read of it.
+    pub unreadable: BTreeMap<i64, Vec<Unreadable>>,
     pub events: HashMap<i64, Vec<StoredEvent>>,
     pub sessions: HashMap<i64, SessionRow>,
     /// By stream, in the order of their positions.
@@ -84,8 +95,21 @@ pub(super) struct StreamPage {
 }
 
 impl StreamPage {
-    /// Reads the streams whose ids are in a range.
+    /// Reads the streams whose ids are in a range; all of them, or not one.
     pub(super) async fn read<S: Source>(source: &mut S, from: i64, to: i64) -> Result<Self, JournalError> {
+        let page = Self::read_what_is_readable(source, from, to).await?;
+        match page.unreadable.into_values().flatten().next() {
+            Some(Unreadable { what, .. }) => Err(JournalError::Damaged(what)),
+            None => Ok(Self { unreadable: BTreeMap::new(), ..page }),
+        }
+    }
+
+    /// Reads the streams whose ids are in a range, as far as they can be read.
+    pub(super) async fn read_what_is_readable<S: Source>(
+        source: &mut S,
+        from: i64,
+        to: i64,
+    ) -> Result<Self, JournalError> {
         let by_seq = S::by_index("events_by_seq");
         let streams = "SELECT id, name, component, pruned, base, base_hash, next_seq, head_hash, head_position, \
              commands, outcomes, failed, writes, destroys, last_us, running, running_position, own FROM streams \
@@ -106,22 +130,59 @@ impl StreamPage {
         );
         let mut page = Self::default();
         for row in source.rows(Statement::new(streams).bind(from).bind(to)).await? {
-            page.streams.push(stream(&row)?);
+            if let Some(stream) = page.keep(row.cell(0)?, (None, None), stream(&row))? {
+                page.streams.push(stream);
+            }
         }
         for row in source.rows(Statement::new(events).bind(from).bind(to)).await? {
-            page.events.entry(row.cell(0)?).or_default().push(event(&row)?);
+            let (id, place) = (row.cell(0)?, (row.cell(3).ok(), row.cell(1).ok()));
+            if let Some(event) = page.keep(id, place, event(&row))? {
+                page.events.entry(id).or_default().push(event);
+            }
         }
         for row in source.rows(Statement::new(sessions).bind(from).bind(to)).await? {
-            page.sessions.insert(row.cell(0)?, session(&row)?);
+            let id = row.cell(0)?;
+            if let Some(session) = page.keep(id, (None, None), session(&row))? {
+                page.sessions.insert(id, session);
+            }
         }
         for row in source.rows(Statement::new(commands).bind(from).bind(to)).await? {
             let (is, says): (i64, i64) = (row.cell(0)?, row.cell(8)?);
             if is != says {
                 page.misplaced.insert(row.cell(1)?);
             }
-            page.commands.entry(row.cell(0)?).or_default().push(command(&row)?);
+            if let Some(command) = page.keep(is, (None, row.cell(1).ok()), command(&row))? {
+                page.commands.entry(is).or_default().push(command);
+            }
+        }
+        for (id, unreadable) in &mut page.unreadable {
+            let named = page.streams.iter().find(|stream| stream.id == *id);
+            unreadable.iter_mut().for_each(|unreadable| unreadable.stream = named.map(|stream| stream.name.clone()));
         }
         Ok(page)
+    }
+
+    /// A row, or nothing where a value of it can not be read: that is kept instead.
+    fn keep<T>(
+        &mut self,
+        stream: i64,
+        (seq, position): (Option<i64>, Option<i64>),
+        row: Result<T, JournalError>,
+    ) -> Result<Option<T>, JournalError> {
+        match row {
+            Ok(row) => Ok(Some(row)),
+            Err(JournalError::Damaged(what)) => {
+                let unreadable = Unreadable { stream: None, seq, position, what };
+                self.unreadable.entry(stream).or_default().push(unreadable);
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The ids of the streams that are there, also of those that can not be read.
+    pub(super) fn ids(&self) -> BTreeSet<i64> {
+        self.streams.iter().map(|stream| stream.id).chain(self.unreadable.keys().copied()).collect()
     }
 
     /// What the projection says of a stream, in the form that drawing it gives.

@@ -27,6 +27,8 @@ pub struct Report {
     pub prunings: Vec<Pruning>,
     /// What wants attention and is no fault, in sentences.
     pub warnings: Vec<String>,
+    /// What was not looked at, in sentences: nothing when everything was.
+    pub skipped: Vec<String>,
     /// What this check can not know, in sentences.
     pub unknowable: Vec<String>,
 }
@@ -34,7 +36,8 @@ pub struct Report {
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fault {
-    /// A word for programs: `edited`, `missing`, `inserted`, `cut_tail`, `removed_session`, `projection`, `link`, `anchor`, …
+    /// A word for programs: `edited`, `missing`, `inserted`, `cut_tail`, `removed_session`, `projection`, `link`, `anchor`,
+    /// `unreadable`, …
     pub what: String,
     /// The stream.
     pub stream: Option<String>,

@@ -4,14 +4,17 @@
 //! receipt's link is ours. The second goes by streams: every event's text has its hash and its columns, every stream is
 //! gapless and bound from its base to its head, and its projection is what drawing it again gives.
 //!
+//! A value that can not be read is a fault like any other: it is named, and what else there is is looked at.
+//!
 //! What points at an event from elsewhere (the head of its stream, the count of streams, the sums of its day) is what
 //! betrays a cut tail or a removed session. Whoever changes all of that too is betrayed by a receipt alone, and
 //! `unknowable` says so.
 
+mod positions;
 mod projection;
 mod streams;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -20,7 +23,7 @@ use super::{
     cells::{Cells, hash, number, optional_hash, uuid},
     chain::{genesis, link},
     differences::heard,
-    pages::StreamPage,
+    pages::{StreamPage, Unreadable},
     replay::Said,
     shown::{count, timestamp},
     source::{Source, Statement},
@@ -65,6 +68,7 @@ fn empty() -> Report {
         warnings: Vec::new(),
         position: 0,
         link: None,
+        skipped: Vec::new(),
         unknowable: Vec::new(),
     }
 }
@@ -83,7 +87,8 @@ struct Check<'c, S> {
 struct Own {
     streams: i64,
     checkpoint: i64,
-    checkpoint_link: Option<Hash>,
+    /// What the first event is bound to, where that can be read.
+    first_link: Option<Hash>,
 }
 
 impl<S: Source> Check<'_, S> {
@@ -91,12 +96,28 @@ impl<S: Source> Check<'_, S> {
         let own = self.own().await?;
         self.anchors().await?;
         match only {
-            Some(session) => self.one(&own, session).await?,
+            Some(session) => {
+                let looked = self.one(&own, session).await;
+                self.readable(looked)?;
+                self.report.skipped.push(
+                    "Everything but this session: other sessions, the journal's own stream, and the order of all events \
+                     but this one's."
+                        .to_owned(),
+                );
+                self.report.skipped.push(
+                    "What is made of many sessions: the sums of a day, the text index. `verify` without an id looks at them."
+                        .to_owned(),
+                );
+            }
             None => {
-                self.positions(&own).await?;
-                self.conflicts().await?;
-                self.prunings().await?;
-                self.streams(&own).await?;
+                let looked = self.positions(&own).await;
+                self.readable(looked)?;
+                let looked = self.conflicts(None).await;
+                self.readable(looked)?;
+                let looked = self.prunings().await;
+                self.readable(looked)?;
+                let looked = self.streams(&own).await;
+                self.readable(looked)?;
             }
         }
         self.say_what_is_unknowable();
@@ -121,13 +142,16 @@ impl<S: Source> Check<'_, S> {
         );
         for statement in [about.bind(session.as_str()), scrubbed.bind(self.journal.id.as_str())] {
             for row in self.source.rows(statement).await? {
-                self.hear(&row, 0)?;
+                let heard = self.hear(&row, 0);
+                self.readable(heard)?;
             }
         }
         let page = self.page(id, id).await?;
-        for stream in &page.streams {
+        self.unreadable_in(&page);
+        for stream in page.streams.iter().filter(|stream| !page.unreadable.contains_key(&stream.id)) {
             self.stream(&page, stream);
         }
+        self.conflicts(Some(session)).await?;
         let head = Statement::new("SELECT position, link FROM events ORDER BY position DESC LIMIT 1");
         if let Some(row) = self.source.rows(head).await?.first() {
             self.report.position = count(row.cell(0)?);
@@ -144,17 +168,25 @@ impl<S: Source> Check<'_, S> {
         );
         for row in self.source.rows(links.bind(id)).await? {
             let position: i64 = row.cell(0)?;
-            let before =
-                if position == own.checkpoint + 1 { Some(self.first_link(own)) } else { optional_hash(&row, 4)? };
-            let Some(before) = before else {
+            let bound = self.link_of(own, session, position, &row);
+            self.readable_at(position, bound)?;
+        }
+        Ok(())
+    }
+
+    fn link_of(&mut self, own: &Own, session: &SessionId, position: i64, row: &S::Row) -> Result<(), JournalError> {
+        let is_first = position == own.checkpoint + 1;
+        let before = if is_first { own.first_link } else { optional_hash(row, 4)? };
+        let Some(before) = before else {
+            if !is_first {
                 let message = format!("the event at position {} is missing", position - 1);
                 self.fault("missing", None, None, Some(position - 1), message);
-                continue;
-            };
-            if link(&before, count(position), &uuid(&row, 1)?, &hash(&row, 2)?) != hash(&row, 3)? {
-                let message = format!("position {position} is not bound to the one before it");
-                self.fault("link", Some(session.as_str()), None, Some(position), message);
             }
+            return Ok(());
+        };
+        if link(&before, count(position), &uuid(row, 1)?, &hash(row, 2)?) != hash(row, 3)? {
+            let message = format!("position {position} is not bound to the one before it");
+            self.fault("link", Some(session.as_str()), None, Some(position), message);
         }
         Ok(())
     }
@@ -162,92 +194,19 @@ impl<S: Source> Check<'_, S> {
     async fn own(&mut self) -> Result<Own, JournalError> {
         let rows = self.source.rows(Statement::new("SELECT streams, checkpoint, checkpoint_link FROM journal")).await?;
         let row = rows.first().ok_or_else(|| JournalError::Damaged("its own row is missing".to_owned()))?;
-        Ok(Own { streams: row.cell(0)?, checkpoint: row.cell(1)?, checkpoint_link: optional_hash(row, 2)? })
+        let (streams, checkpoint) = (self.readable(row.cell(0))?, self.readable(row.cell(1))?);
+        let link = optional_hash(row, 2).map(|link| Some(link.unwrap_or_else(|| genesis(self.journal.id))));
+        Ok(Own { streams, checkpoint, first_link: self.readable(link)? })
     }
 
     async fn anchors(&mut self) -> Result<(), JournalError> {
         let receipts = Statement::new("SELECT position, link, tracker, received_us FROM receipts ORDER BY position");
         for row in self.source.rows(receipts).await? {
-            let anchor = Anchor {
-                position: count(row.cell(0)?),
-                link: hash(&row, 1)?.to_string(),
-                tracker: row.cell(2)?,
-                at: timestamp(row.cell(3)?),
-            };
-            self.report.anchors.push(anchor);
+            let anchor = anchor(&row).map(Some);
+            let anchor = self.readable(anchor)?;
+            self.report.anchors.extend(anchor);
         }
         Ok(())
-    }
-
-    fn first_link(&self, own: &Own) -> Hash {
-        own.checkpoint_link.unwrap_or_else(|| genesis(self.journal.id))
-    }
-
-    /// The first pass: no hole, every link right, every receipt's link ours.
-    async fn positions(&mut self, own: &Own) -> Result<(), JournalError> {
-        let (mut last, mut before) = (own.checkpoint, self.first_link(own));
-        let mut anchored: BTreeMap<u64, Vec<Anchor>> = BTreeMap::new();
-        for anchor in &self.report.anchors {
-            anchored.entry(anchor.position).or_default().push(anchor.clone());
-        }
-        self.compare_anchors(&mut anchored, last, &before);
-        loop {
-            let statement = Statement::new(
-                "SELECT e.position, e.event_id, e.hash, e.link, s.name, e.seq, e.position, \
-                 CASE WHEN e.type = 'observation' THEN e.text END, \
-                 CASE WHEN e.type = 'observation' THEN e.residue END, e.time_us \
-                 FROM events e LEFT JOIN streams s ON s.id = e.stream WHERE e.position > ? \
-                 ORDER BY e.position LIMIT ?",
-            );
-            let rows = self.source.rows(statement.bind(last).bind(POSITIONS)).await?;
-            for row in &rows {
-                let position: i64 = row.cell(0)?;
-                let (stream, seq): (Option<&str>, i64) = (row.cell(4)?, row.cell(5)?);
-                let stored = hash(row, 3)?;
-                if position != last + 1 {
-                    let message = match position - last {
-                        2 => format!("the event at position {} is missing", last + 1),
-                        _ => format!("the events at positions {} to {} are missing", last + 1, position - 1),
-                    };
-                    self.fault("missing", None, None, Some(last + 1), message);
-                } else if link(&before, count(position), &uuid(row, 1)?, &hash(row, 2)?) != stored {
-                    let message = format!("position {position} is not bound to the one before it");
-                    self.fault("link", stream, Some(seq), Some(position), message);
-                }
-                if stream.is_none() {
-                    let message = format!("the event at position {position} belongs to a stream that is gone");
-                    self.fault("removed_session", None, None, Some(position), message);
-                }
-                self.hear(row, 6)?;
-                (last, before) = (position, stored);
-                self.compare_anchors(&mut anchored, last, &before);
-            }
-            if rows.is_empty() {
-                break;
-            }
-        }
-        for anchor in anchored.into_values().flatten().filter(|anchor| anchor.position > count(last)) {
-            let message = format!(
-                "{} holds this journal up to position {}, and it ends at {last}",
-                anchor.tracker, anchor.position
-            );
-            self.fault("cut_tail", None, None, i64::try_from(anchor.position).ok(), message);
-        }
-        self.report.position = count(last);
-        self.report.link = Some(before.to_string());
-        Ok(())
-    }
-
-    fn compare_anchors(&mut self, anchored: &mut BTreeMap<u64, Vec<Anchor>>, position: i64, link: &Hash) {
-        for anchor in anchored.remove(&count(position)).unwrap_or_default() {
-            if anchor.link != link.to_string() {
-                let message = format!(
-                    "{} holds another history up to position {position}: the events until there were made anew",
-                    anchor.tracker
-                );
-                self.fault("anchor", None, None, Some(position), message);
-            }
-        }
     }
 
     /// Takes an observation to what was said about its session.
@@ -308,11 +267,62 @@ impl<S: Source> Check<'_, S> {
         });
     }
 
+    /// A value that can not be read is a fault, and no reason to look no further.
+    fn readable<T: Default>(&mut self, read: Result<T, JournalError>) -> Result<T, JournalError> {
+        match read {
+            Err(JournalError::Damaged(what)) => {
+                self.fault("unreadable", None, None, None, what);
+                Ok(T::default())
+            }
+            other => other,
+        }
+    }
+
+    /// The same of an event: one fault for its position, whoever comes upon it.
+    fn readable_at<T: Default>(&mut self, position: i64, read: Result<T, JournalError>) -> Result<T, JournalError> {
+        match read {
+            Err(JournalError::Damaged(what)) => {
+                self.unreadable(&Unreadable { stream: None, seq: None, position: Some(position), what });
+                Ok(T::default())
+            }
+            other => other,
+        }
+    }
+
+    fn unreadable(&mut self, found: &Unreadable) {
+        let position = found.position.map(count);
+        let known =
+            self.report.faults.iter_mut().find(|fault| fault.what == "unreadable" && fault.position == position);
+        match known.filter(|_| position.is_some()) {
+            Some(fault) => {
+                fault.stream = fault.stream.take().or_else(|| found.stream.clone());
+                fault.seq = fault.seq.or(found.seq.map(count));
+            }
+            None => {
+                let stream = found.stream.as_deref();
+                self.fault("unreadable", stream, found.seq, found.position, found.what.clone());
+            }
+        }
+    }
+
+    fn unreadable_in(&mut self, page: &StreamPage) {
+        page.unreadable.values().flatten().for_each(|found| self.unreadable(found));
+    }
+
     async fn page(&mut self, from: i64, to: i64) -> Result<StreamPage, JournalError> {
-        StreamPage::read(self.source, from, to).await
+        StreamPage::read_what_is_readable(self.source, from, to).await
     }
 
     async fn number(&mut self, sql: &str) -> Result<i64, JournalError> {
         number(self.source.rows(Statement::new(sql)).await?.first(), 0)
     }
+}
+
+fn anchor(row: &impl Cells) -> Result<Anchor, JournalError> {
+    Ok(Anchor {
+        position: count(row.cell(0)?),
+        link: hash(row, 1)?.to_string(),
+        tracker: row.cell(2)?,
+        at: timestamp(row.cell(3)?),
+    })
 }

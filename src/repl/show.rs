@@ -118,7 +118,8 @@ impl Look {
     }
 }
 
-fn error_document(failure: &Failure) -> serde_json::Value {
+/// A failure as the one document of `--json`.
+pub(crate) fn error_document(failure: &Failure) -> serde_json::Value {
     let at = failure.at.as_ref();
     json!({"error": {
         "kind": failure.kind,

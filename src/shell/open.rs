@@ -2,9 +2,9 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, OnceLock,
+        Arc, Mutex, OnceLock, Weak,
         atomic::{AtomicU64, Ordering},
         mpsc::channel,
     },
@@ -26,7 +26,7 @@ use crate::{
     helper::{CallCx, Cx, Reach, SessionInfo, bind},
     journal::{JournalError, Stream},
     policy::{Policies, Policy, ReadOnly, Request, Verdict},
-    recorder::{LiveSession, OpenJournal, Recorder, sweep},
+    recorder::{LiveSession, OpenJournal, Recorder, Recording, sweep},
     redact::Redactor,
     repl,
     script::{Interpreter, Setting},
@@ -342,10 +342,12 @@ fn opener(database: Database) -> OpenJournal {
 /// Commits the start of the session, and then looks for sessions that died. Runs beside everything else: the first
 /// prompt does not wait for the disk.
 async fn begin(recorder: Arc<Recorder>, database: Database, info: Arc<SessionInfo>, outlet: Arc<Outlet>) {
+    let locks = locks_of(database.place());
     if recorder.begin().await.is_err() {
+        tokio::spawn(deliver_later(Arc::downgrade(&recorder), Arc::downgrade(&outlet), locks, info));
         return;
     }
-    outlet.begin(&recorder, locks_of(database.place()), info.session_id.clone(), &info.component).await;
+    outlet.begin(&recorder, locks, info.session_id.clone(), &info.component).await;
     let by = info.session_id.to_string();
     recorder.look_at_room().await;
     let swept: std::result::Result<_, JournalError> = async {
@@ -355,6 +357,18 @@ async fn begin(recorder: Arc<Recorder>, database: Database, info: Arc<SessionInf
     .await;
     if let Err(error) = swept {
         tracing::warn!(%error, "the sweep for crashed sessions failed");
+    }
+}
+
+/// Begins to deliver when the journal works after all: a command that is recorded brings the start of the session with it.
+async fn deliver_later(recorder: Weak<Recorder>, outlet: Weak<Outlet>, locks: PathBuf, info: Arc<SessionInfo>) {
+    const LOOK_EVERY: Duration = Duration::from_secs(1);
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let (Some(recorder), Some(outlet)) = (recorder.upgrade(), outlet.upgrade()) else { return };
+        if recorder.state() == Recording::On {
+            return outlet.begin(&recorder, locks, info.session_id.clone(), &info.component).await;
+        }
     }
 }
 

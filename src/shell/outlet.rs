@@ -155,7 +155,7 @@ impl Outlet {
         session: SessionId,
         component: &str,
     ) {
-        if matches!(&*self.state(), State::Waits(sinks) if sinks.is_empty()) {
+        if !matches!(&*self.state(), State::Waits(sinks) if !sinks.is_empty()) {
             return;
         }
         let Ok(journal) = recorder.journal().await else { return };
@@ -200,8 +200,15 @@ impl Outlet {
     /// Delivers what the end of the session has left, for a while, and stops.
     pub(crate) async fn finish(&self) {
         let delivery = match &*self.state() {
-            State::Works(delivery) => Arc::clone(delivery),
-            State::Waits(_) | State::Over(_) => return,
+            State::Works(delivery) => Some(Arc::clone(delivery)),
+            State::Waits(_) => None,
+            State::Over(_) => return,
+        };
+        let Some(delivery) = delivery else {
+            // It never began, and is not to begin any more.
+            let last = self.status();
+            *self.state() = State::Over(last);
+            return;
         };
         delivery.flush(FLUSH).await;
         let last = delivery.status();

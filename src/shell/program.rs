@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     AdminShell, Settings, Shell, Wanted,
@@ -20,10 +20,11 @@ use super::{
 use crate::{
     Result,
     config::{Config, Database, component_settings},
+    console::Failure,
     event::{EndReason, Mode},
     redact::Redactor,
     render,
-    repl::terminal,
+    repl::{error_document, terminal},
     sinks::{STDOUT, WrongSink},
 };
 
@@ -160,10 +161,18 @@ fn options(
 /// Says what is wrong before there is a session: with `--json` as the one document, else on standard error. Files that
 /// are quoted may hold secrets.
 fn complain(kind: &str, error: &anyhow::Error, code: u8, json: bool) -> ExitCode {
+    complain_with(kind, error, None, code, json)
+}
+
+fn complain_with(kind: &str, error: &anyhow::Error, hint: Option<String>, code: u8, json: bool) -> ExitCode {
     let message = Redactor::default().text(&format!("{error:#}")).into_string();
     // Nobody reads any more: then nobody hears that either.
     let _ = if json {
-        writeln!(std::io::stdout(), "{}", render::json(&json!({"error": {"kind": kind, "message": message}})))
+        writeln!(
+            std::io::stdout(),
+            "{}",
+            render::json(&error_document(&Failure { hint, ..Failure::new(kind, message) }))
+        )
     } else {
         writeln!(std::io::stderr(), "error: {}", render::visible(&message))
     };
@@ -175,9 +184,8 @@ fn wrong_usage(error: &clap::Error) -> ExitCode {
     let is_error = !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     // The flags could not be read, so this one is looked for by hand.
     if is_error && std::env::args_os().any(|arg| arg == "--json") {
-        let text = error.to_string();
-        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned();
-        return complain("usage", &anyhow::Error::msg(message), 2, true);
+        let (message, hint) = render::usage(&error.to_string());
+        return complain_with("usage", &anyhow::Error::msg(message), Some(hint), 2, true);
     }
     let _ = error.print();
     ExitCode::from(if is_error { 2 } else { 0 })

@@ -181,6 +181,7 @@ fn json_is_one_document_also_before_there_is_a_session() {
         let ran = place.victim().args(arguments).arg("--json").run();
         assert_eq!((ran.code(), ran.err.as_str()), (Some(code), ""), "{arguments:?}: {ran:?}");
         let document: serde_json::Value = serde_json::from_str(&ran.out).expect("one document");
+        assert_eq!(document["error"]["hint"].is_string(), document["error"]["kind"] == "usage", "{document}");
         document["error"]["kind"].as_str().expect("a kind").to_owned()
     };
     assert_eq!(error(&["-f", "not-there"], 3), "script");
@@ -197,7 +198,10 @@ fn json_is_one_document_also_before_there_is_a_session() {
     let document: serde_json::Value = serde_json::from_str(&ran.out).expect("one document");
     assert_eq!(
         document["error"],
-        serde_json::json!({"kind": "start", "message": "opening `victim`: asked to fail in open"})
+        serde_json::json!({
+            "kind": "start", "message": "opening `victim`: asked to fail in open",
+            "hint": null, "source": null, "line": null, "column": null,
+        })
     );
 }
 

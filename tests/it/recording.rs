@@ -5,7 +5,7 @@ use admin_shell::{
     WhenUnrecorded,
     event::{CallEnd, CommandEnd, CommandStart, EventKind, Hash, Status},
     session::Source,
-    testing::{Faults, TestShell},
+    testing::{Faults, FaultySink, TestShell},
 };
 use serde_json::Value;
 
@@ -108,6 +108,21 @@ async fn the_start_is_recorded_when_the_journal_comes_back() {
         ["session_start", "gap 5", "command_start", "call_start sync run", "call_end sync ok", "command_end ok"];
     assert_eq!(words(&shell.events().await), expected);
     assert_eq!(log.all(), ["sync"]);
+}
+
+/// Its sinks begin then, and not never.
+#[tokio::test]
+async fn delivery_begins_when_the_journal_comes_back() {
+    let (faults, sink) = (Faults::new(), FaultySink::new("faulty:"));
+    faults.break_down();
+    let shell = TestShell::with_faults(shell(&Log::default()).sink(sink.clone()), &faults).await;
+    shell.run("ps().len").await.value::<i64>();
+    faults.mend();
+    shell.run("ps().len").await.value::<i64>();
+    sink.until_called(1).await;
+    shell.close().await;
+    let kinds: Vec<String> = sink.taken().iter().map(|parcel| parcel.kind().as_str().to_owned()).collect();
+    assert_eq!(kinds, ["session_start", "gap", "command_start", "command_end", "session_end"]);
 }
 
 #[tokio::test]

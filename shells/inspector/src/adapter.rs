@@ -99,8 +99,8 @@ pub struct Mend {
 pub enum Filter {
     /// It does not.
     None,
-    /// Behind this argument.
-    Behind(&'static str),
+    /// At the end of this argument, so that a filter is never an option.
+    After(&'static str),
     /// As an argument of its own.
     Alone,
 }

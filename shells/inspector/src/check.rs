@@ -127,8 +127,8 @@ fn arguments(adapter: &Adapter, filter: Option<&str>, report: &Path) -> Vec<Stri
     let report = report.to_string_lossy();
     let mut args: Vec<String> = adapter.args.iter().map(|arg| arg.replace(REPORT, &report)).collect();
     match (filter, &adapter.filter) {
-        (Some(filter), Filter::Behind(flag)) => args.extend([(*flag).to_owned(), filter.to_owned()]),
-        // Behind `--`, so that a filter is never an option.
+        (Some(filter), Filter::After(option)) => args.push(format!("{option}{filter}")),
+        // Behind `--`, for the same reason.
         (Some(filter), Filter::Alone) => args.extend(["--".to_owned(), filter.to_owned()]),
         _ => {}
     }

@@ -5,6 +5,7 @@
 //! | [`sarif`] | SARIF 2.1.0 |
 //! | [`junit`] | JUnit XML |
 //! | [`cargo`] | cargo's JSON messages, and what libtest and nextest say of tests |
+//! | [`dependencies`] | what cargo-audit and cargo-deny say of a lock file |
 //! | [`fields`] | records of JSON, one a line or in one document, by a map of fields |
 //! | [`eslint`], [`jest`] | these tools' own JSON |
 //! | [`text`] | the lines of tools that know no format |
@@ -16,6 +17,7 @@
 //! - What can not be read is a [`Complaint`], never silence. What was read before it counts.
 
 pub mod cargo;
+pub mod dependencies;
 pub mod eslint;
 pub mod fields;
 pub mod jest;
@@ -44,6 +46,10 @@ pub enum Format {
     Libtest,
     /// nextest's JSON, which is libtest's.
     Nextest,
+    /// cargo-audit's JSON.
+    Audit,
+    /// cargo-deny's JSON, a record a line.
+    Deny,
     /// eslint's JSON.
     Eslint,
     /// Jest's JSON.
@@ -104,6 +110,8 @@ pub fn parse(format: &Format, from: &mut dyn Input, sink: Sink<'_>) -> Result<()
         Format::CargoJson => cargo::messages(from, &mut bounded),
         Format::Libtest => cargo::libtest(from, &mut bounded),
         Format::Nextest => cargo::nextest(from, &mut bounded),
+        Format::Audit => dependencies::audit(from, &mut bounded),
+        Format::Deny => dependencies::deny(from, &mut bounded),
         Format::Eslint => eslint::parse(from, &mut bounded),
         Format::Jest => jest::parse(from, &mut bounded),
         Format::JsonLines { fields } => fields::lines(fields, from, &mut bounded),

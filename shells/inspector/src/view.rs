@@ -135,13 +135,8 @@ fn findings(list: &[Value], total: u64, width: Width, goes_on: &str) -> String {
 
 fn one(value: &Value, width: Width) -> Option<String> {
     let finding = value.get("finding")?;
-    let message = format!(
-        "{}: {} [{} {}]",
-        text(finding, "severity"),
-        text(finding, "message"),
-        text(finding, "tool"),
-        text(finding, "rule")
-    );
+    let by = [text(finding, "tool"), text(finding, "rule")].join(" ");
+    let message = format!("{}: {} [{}]", text(finding, "severity"), text(finding, "message"), by.trim_end());
     let source = value["source"].as_str();
     let number = |key: &str| finding[key].as_u64().and_then(|number| usize::try_from(number).ok());
     let file = text(finding, "file");

@@ -1,13 +1,17 @@
-//! `doctor`: tries the whole way of an event from a shell to where it is read, step by step, and says what to mend.
+//! `doctor`: tries the way of an event from a shell to where it is read, step by step, and says what to mend.
 //!
-//! Nothing of it stays but a throw-away session in a journal of its own, which is deleted again.
+//! Nothing of it stays: a session is thrown away with a journal of its own, in the journal a note is taken and taken back,
+//! and sinks get an empty batch. What that does not show is said; with `--deliver` it is shown, by a session that stays.
+
+mod reach;
+mod whole_way;
 
 use std::fmt::Write;
 
 use admin_shell::{
     config::{Config, Overrides, data_dir},
-    event::{EndReason, EventKind, Gap, SessionEnd, SessionId},
-    journal::{Found, Journal, Room, SqliteJournal, Stream},
+    event::{EndReason, EventKind, Gap, JournalId, SessionEnd, SessionId},
+    journal::{Found, Journal, JournalError, Progress, Room, SqliteJournal, Stream},
     redact::Redactor,
     render::visible,
 };
@@ -15,10 +19,14 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{answer, cli::Source, exit::Stop, health::USUAL, output::Output, remote::Remote};
+use crate::{answer, cli::Source, exit::Stop, health::USUAL, journal::sinks::Wanted, output::Output, remote::Remote};
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
+    /// Go the whole way: record a session of component `doctor` in the journal and deliver it through every sink. It
+    /// stays in the record.
+    #[arg(long)]
+    deliver: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -29,6 +37,12 @@ struct Step {
     what: &'static str,
     state: State,
     said: String,
+}
+
+impl Step {
+    fn new(what: &'static str, state: State, said: String) -> Self {
+        Self { what, state, said }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -47,7 +61,7 @@ struct Findings {
 
 pub(crate) async fn run(doctor: Doctor, source: &Source) -> Result<(), Stop> {
     let mut steps = Vec::new();
-    let mut say = |what, state, said: String| steps.push(Step { what, state, said });
+    let mut say = |what, state, said: String| steps.push(Step::new(what, state, said));
     let config = Config::load(&Overrides { database: source.database.clone(), ..Overrides::default() });
     match &config {
         Ok(_) => say("configuration", State::Good, "it can be read".to_owned()),
@@ -64,12 +78,15 @@ pub(crate) async fn run(doctor: Doctor, source: &Source) -> Result<(), Stop> {
         say("token", state, said);
         match &config.sink {
             None => say("sink", State::Note, "ADMIN_SHELL_SINK names none: sessions stay on this machine".to_owned()),
-            Some(sinks) => {
-                for sink in sinks.split(',').map(str::trim).filter(|sink| !sink.is_empty()) {
-                    let (state, said) = reach(sink).await;
-                    say("sink", state, said);
+            Some(_) => match Wanted::default().open(source) {
+                Ok(sinks) => {
+                    for sink in sinks {
+                        let (state, said) = reach::reach(sink, JournalId::new()).await;
+                        say("sink", state, said);
+                    }
                 }
-            }
+                Err(stop) => say("sink", State::Bad, sentence(&stop)),
+            },
         }
     }
     match source.remote() {
@@ -79,6 +96,13 @@ pub(crate) async fn run(doctor: Doctor, source: &Source) -> Result<(), Stop> {
             say("tracker", state, said);
         }
         Err(stop) => say("tracker", State::Bad, sentence(&stop)),
+    }
+    if doctor.deliver {
+        whole_way::go(source, &mut steps).await;
+    } else {
+        let said = "recording in the journal, and delivering from it: `session-tracker doctor --deliver` does, and leaves a \
+                    session of component `doctor` behind";
+        steps.push(Step::new("not tried", State::Note, said.to_owned()));
     }
     let findings = Findings { healthy: steps.iter().all(|step| step.state != State::Bad), steps };
     answer::one(&doctor.output, &findings, |_| {
@@ -131,12 +155,30 @@ async fn journal(source: &Source) -> (State, String) {
     if let Some((state, free_bytes)) = room {
         return (state, format!("only {} MiB are free on its disk: make room", free_bytes >> 20));
     }
-    match place.journal.status().await {
+    let tried = async {
+        let status = place.journal.status().await?;
+        take_a_note(&*place.journal).await?;
+        Ok::<_, JournalError>(status)
+    };
+    match tried.await {
         Ok(status) => {
-            (State::Good, format!("{} holds {} events of {} sessions", status.database, status.events, status.sessions))
+            let (database, events, sessions) = (status.database, status.events, status.sessions);
+            (State::Good, format!("{database} holds {events} events of {sessions} sessions, and can be written"))
         }
         Err(error) => (State::Bad, error.to_string()),
     }
+}
+
+/// Writes to the journal, reads it back, and takes it back: beside the record, which keeps everything.
+async fn take_a_note(journal: &dyn Journal) -> Result<(), JournalError> {
+    let sink = format!("doctor:{}", std::process::id());
+    let note = Progress { sink: sink.clone(), component: "doctor".to_owned(), ..Progress::default() };
+    journal.delivered(&note).await?;
+    let is_there = journal.cursor(&sink, "doctor").await? == Some(0);
+    if journal.forget_sink(&sink).await? && is_there {
+        return Ok(());
+    }
+    Err(JournalError::Database("what was written to it is not there".to_owned()))
 }
 
 /// Makes a journal, records in it, verifies it, and deletes it.
@@ -164,7 +206,7 @@ async fn throw_away() -> (State, String) {
     let tried = tried.await;
     let _ = std::fs::remove_dir_all(&directory);
     match tried {
-        Ok(()) => (State::Good, "it was recorded, synced, found and verified, and is deleted again".to_owned()),
+        Ok(()) => (State::Good, "in a new SQLite journal in the directory for temporary files: recorded, synced, found, verified, and deleted again".to_owned()),
         Err(error) => (State::Bad, format!("a new journal can not be made in {}: {error:#}", directory.display())),
     }
 }
@@ -185,19 +227,6 @@ fn secrets(config: &Config) -> (State, String) {
             State::Note,
             "neither ADMIN_SHELL_TOKEN nor ADMIN_SHELL_SECRET is set: only an open tracker takes events".to_owned(),
         ),
-    }
-}
-
-/// Whether the other side of a sink answers, where that can be asked.
-async fn reach(sink: &str) -> (State, String) {
-    let url = sink.strip_prefix("mcp+").unwrap_or(sink);
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        return (State::Note, format!("{} is not asked from here", sink.split([':', '?']).next().unwrap_or(sink)));
-    }
-    let root = url.trim_end_matches('/').trim_end_matches("/mcp");
-    match Remote::new(root) {
-        Ok(remote) => tracker(&remote).await,
-        Err(stop) => (State::Bad, sentence(&stop)),
     }
 }
 

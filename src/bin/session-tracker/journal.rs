@@ -5,7 +5,7 @@ mod deliver;
 mod prune;
 mod rebuild;
 mod scrub;
-mod sinks;
+pub(crate) mod sinks;
 mod status;
 
 use clap::{Args, Subcommand};

@@ -4,6 +4,7 @@
 //! Invariants:
 //! - One file a subcommand; this one only dispatches. No SQL and no rule of the journal lives here.
 //! - Standard output holds the answer and nothing else; what is said about it goes to standard error.
+//! - With `--format json` an error is one document on standard error: `{"error": {"kind", "message", "hint"}}`.
 //! - Exit codes: 0 done, 1 failed (a fault was found, …), 2 wrong usage, 3 not found.
 
 mod analytics;
@@ -44,7 +45,10 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let Cli { source, command } = Cli::parse();
+    let Cli { source, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::wrong_usage(&error),
+    };
     let command = match command {
         Command::Mcp(mcp) => mcp.into_command(),
         other => other,

@@ -67,6 +67,10 @@ fn in_words(report: &Report) -> String {
     lines.extend(report.anchors.iter().map(anchor));
     lines.extend(prunings(&report.prunings));
     lines.extend(report.warnings.iter().map(|warning| format!("Warning: {warning}")));
+    if !report.skipped.is_empty() {
+        lines.push("What was not looked at:".to_owned());
+        lines.extend(report.skipped.iter().map(|sentence| format!("  {sentence}")));
+    }
     if !report.unknowable.is_empty() {
         lines.push("What this can not know:".to_owned());
         lines.extend(report.unknowable.iter().map(|sentence| format!("  {sentence}")));

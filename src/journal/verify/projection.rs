@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Check, POSITIONS};
 use crate::{
-    event::Event,
+    event::{Event, SessionId},
     journal::{
         Difference, JournalError,
         cells::{Cells, hash, uuid},
@@ -19,13 +19,18 @@ use crate::{
 impl<S: Source> Check<'_, S> {
     /// Everything of the projection that is not one stream's.
     pub(super) async fn projection(&mut self, sums: &BTreeMap<(i64, String), Totals>) -> Result<(), JournalError> {
-        let nobodys = differences::of_nobody(self.source).await?;
+        let nobodys = differences::of_nobody(self.source).await;
+        let nobodys = self.readable(nobodys)?;
         self.differ(nobodys);
-        self.observations().await?;
-        let kept = rollups::kept(self.source).await?;
-        self.differ(differences::of_sums(sums, &kept));
-        self.bases().await?;
-        let found = self.source.text_differences().await?;
+        let looked = self.observations().await;
+        self.readable(looked)?;
+        let different = rollups::kept(self.source).await.map(|kept| differences::of_sums(sums, &kept));
+        let different = self.readable(different)?;
+        self.differ(different);
+        let looked = self.bases().await;
+        self.readable(looked)?;
+        let found = self.source.text_differences().await;
+        let found = self.readable(found)?;
         self.differ(found);
         Ok(())
     }
@@ -83,35 +88,44 @@ impl<S: Source> Check<'_, S> {
         Ok(())
     }
 
-    /// Events that were kept aside: each is what its row says.
-    pub(super) async fn conflicts(&mut self) -> Result<(), JournalError> {
+    /// Events that were kept aside, all or those of one session: each is what its row says.
+    pub(super) async fn conflicts(&mut self, only: Option<&SessionId>) -> Result<(), JournalError> {
         let mut last: Vec<u8> = Vec::new();
         loop {
             let statement = Statement::new(
-                "SELECT hash, event_id, stream, seq, text FROM conflicts WHERE hash > ? ORDER BY hash LIMIT ?",
+                "SELECT hash, event_id, stream, seq, text FROM conflicts WHERE hash > ? AND (? = '' OR stream = ?) \
+                 ORDER BY hash LIMIT ?",
             );
-            let rows = self.source.rows(statement.bind(last.as_slice()).bind(POSITIONS)).await?;
+            let name = only.map_or("", SessionId::as_str);
+            let statement = statement.bind(last.as_slice()).bind(name).bind(name).bind(POSITIONS);
+            let rows = self.source.rows(statement).await?;
             for row in &rows {
                 last = row.cell::<&[u8]>(0)?.to_vec();
-                let (stream, seq): (&str, i64) = (row.cell(2)?, row.cell(3)?);
-                let why = match Event::parse(row.cell(4)?) {
-                    Err(error) => error.to_string(),
-                    Ok(event)
-                        if event.hash() == hash(row, 0)?
-                            && event.event_id() == uuid(row, 1)?
-                            && event.stream().as_str() == stream
-                            && i64::try_from(event.seq()) == Ok(seq) =>
-                    {
-                        continue;
-                    }
-                    Ok(_) => "its text and its row differ".to_owned(),
-                };
-                let message = format!("what was kept aside for seq {seq} of {stream} was edited: {why}");
-                self.fault("conflict", Some(stream), Some(seq), None, message);
+                let looked = self.conflict(row);
+                self.readable(looked)?;
             }
             if rows.is_empty() {
                 return Ok(());
             }
         }
+    }
+
+    fn conflict(&mut self, row: &S::Row) -> Result<(), JournalError> {
+        let (stream, seq): (&str, i64) = (row.cell(2)?, row.cell(3)?);
+        let why = match Event::parse(row.cell(4)?) {
+            Err(error) => error.to_string(),
+            Ok(event)
+                if event.hash() == hash(row, 0)?
+                    && event.event_id() == uuid(row, 1)?
+                    && event.stream().as_str() == stream
+                    && i64::try_from(event.seq()) == Ok(seq) =>
+            {
+                return Ok(());
+            }
+            Ok(_) => "its text and its row differ".to_owned(),
+        };
+        let message = format!("what was kept aside for seq {seq} of {stream} was edited: {why}");
+        self.fault("conflict", Some(stream), Some(seq), None, message);
+        Ok(())
     }
 }

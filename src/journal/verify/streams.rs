@@ -18,16 +18,21 @@ use crate::{
 impl<S: Source> Check<'_, S> {
     /// The second pass: every stream, its events and its projection.
     pub(super) async fn streams(&mut self, own: &Own) -> Result<(), JournalError> {
-        let mut sums: BTreeMap<(i64, String), Totals> = rollups::base(self.source).await?;
+        let base = rollups::base(self.source).await;
+        let mut sums: BTreeMap<(i64, String), Totals> = self.readable(base)?;
         let mut from = 1;
         let highest = self.number("SELECT coalesce(max(id), 0) FROM streams").await?.max(own.streams);
         while from <= highest {
             let to = from + STREAMS - 1;
             let page = self.page(from, to).await?;
             let mut expected = from;
-            for stream in &page.streams {
-                self.removed(expected, stream.id);
-                expected = stream.id + 1;
+            for id in page.ids() {
+                self.removed(expected, id);
+                expected = id + 1;
+            }
+            self.unreadable_in(&page);
+            // Of a stream that can not be read, nothing else can be said.
+            for stream in page.streams.iter().filter(|stream| !page.unreadable.contains_key(&stream.id)) {
                 if let Some(picture) = self.stream(&page, stream) {
                     let sum = sums.entry((picture.day(), picture.component.clone())).or_default();
                     *sum = sum.zip(picture.totals(), |a, b| a + b);

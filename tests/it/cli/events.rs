@@ -97,7 +97,12 @@ async fn following_shows_what_comes_and_ends_with_the_session() {
     assert_eq!(types, ["session_start", "command_start", "command_end", "session_end"]);
     assert!(!out.exists());
     let stderr = home.tracker(&["events", session.id.as_str(), "--follow", "--format", "json"]).run().fails(2);
-    assert_eq!(stderr, "error: --follow: must go with --format table or ndjson\n");
+    assert_eq!(
+        stderr,
+        r#"{"error":{"kind":"usage","message":"--follow: must go with --format table or ndjson","hint":null}}"#
+            .to_owned()
+            + "\n"
+    );
 }
 
 #[test]

@@ -188,7 +188,7 @@ async fn what_is_no_journal_is_said_to_be_none() {
         ("newer.db", "it is a database of another program, and not a journal"),
     ] {
         let before = std::fs::read(home.path(path)).ok();
-        for command in [&["list"][..], &["verify"], &["journal", "status"], &["list", "--format", "json"]] {
+        for command in [&["list"][..], &["verify"], &["journal", "status"], &["list", "--format", "csv"]] {
             let stderr = home.tracker(&[&["--database", path], command].concat()).run().fails(1);
             assert!(stderr.starts_with("error: the journal ") && stderr.contains(why), "{path}: {stderr}");
         }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use admin_shell::event::{EndReason, Status};
+use serde_json::json;
 
 use super::process::Home;
 use crate::journal::fixture::{at, command_end, command_start, end, start};
@@ -110,4 +111,30 @@ async fn flags_come_before_the_environment_and_that_before_the_file() {
     std::fs::write(home.path("config/admin-shell/config.toml"), "database = 5\n").unwrap();
     let stderr = home.tracker(&["list"]).run().fails(2);
     assert!(stderr.contains("config.toml") && stderr.contains("database"), "{stderr}");
+}
+
+/// A program that asks for JSON reads what is wrong as JSON too.
+#[test]
+fn errors_are_documents_for_programs() {
+    let home = Home::new();
+    let error = |args: &[&str], code: i32| -> serde_json::Value {
+        let ran = home.tracker(args).run();
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(code), ""), "{args:?}");
+        serde_json::from_str(&ran.stderr).unwrap_or_else(|_| panic!("{args:?}: {}", ran.stderr))
+    };
+    assert_eq!(
+        error(&["list", "--format", "json", "--status", "nope"], 2),
+        json!({"error": {
+            "kind": "usage",
+            "message": "invalid value 'nope' for '--status <STATUS>'",
+            "hint": "possible values: active, stale, ended, crashed, lost",
+        }})
+    );
+    let wrong = error(&["list", "--format=json", "--incomplte"], 2);
+    assert_eq!(wrong["error"]["hint"], "a similar argument exists: '--incomplete'");
+    let missing = error(&["end", "--format", "json"], 2);
+    assert_eq!(missing["error"]["message"], "the following required arguments were not provided: <ID>...");
+    let unknown = error(&["show", "--format", "ndjson", "sess_nope"], 3);
+    assert_eq!((&unknown["error"]["kind"], &unknown["error"]["hint"]), (&json!("not_found"), &json!(null)));
+    assert!(home.tracker(&["list", "--status", "nope"]).run().stderr.starts_with("error: invalid value 'nope'"));
 }

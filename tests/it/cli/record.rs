@@ -32,6 +32,10 @@ async fn verify_says_what_it_knows_and_what_it_can_not() {
     assert!(text.contains("\nAnchored: nowhere outside this file.\nWhat this can not know:\n  "), "{text}");
     let report = home.tracker(&["verify", id.as_str(), "--format", "json"]).run().json();
     assert_eq!((report["events"].as_u64(), report["faults"].as_array().map(Vec::len)), (Some(4), Some(0)));
+    assert_eq!(report["skipped"].as_array().map(Vec::len), Some(2), "{report}");
+    let one = home.tracker(&["verify", id.as_str()]).run().succeeds();
+    assert!(one.contains("\nWhat was not looked at:\n  Everything but this session: "), "{one}");
+    assert!(!text.contains("not looked at"), "{text}");
 
     tamper(&home, "UPDATE events SET text = replace(text, 'hunter2', 'nothing') WHERE seq = 1").await;
     let ran = home.tracker(&["verify"]).run();

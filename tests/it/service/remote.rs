@@ -118,11 +118,60 @@ async fn health_metrics_and_doctor() {
     assert_eq!(well["healthy"], true, "{well}");
     let names: Vec<&str> =
         well["steps"].as_array().unwrap().iter().map(|step| step["what"].as_str().unwrap()).collect();
-    assert_eq!(names, ["configuration", "data directory", "journal", "a throw-away session", "token", "sink"]);
+    let usual = ["configuration", "data directory", "journal", "a throw-away session", "token", "sink"];
+    assert_eq!(names, [&usual[..], &["not tried"]].concat());
+    assert!(well["steps"][5]["said"].as_str().unwrap().ends_with("it takes events with this token"), "{well}");
+    assert_eq!(service.stored().await, 0);
     let ill = doctor("http://127.0.0.1:1");
     assert_eq!(ill.code, Some(1), "{}", ill.stdout);
     assert!(ill.stdout.contains("session-tracker serve"), "{}", ill.stdout);
     assert!(!home.database().exists(), "trying leaves no journal");
+    // A token that may read and not write, and one that may write and not read.
+    let with = |scope| {
+        let args = ["doctor", "--format", "json"];
+        let token = super::fixture::token("ada", &[scope], None);
+        let ran = home.tracker(&args).env("ADMIN_SHELL_SINK", &service.url).env("ADMIN_SHELL_TOKEN", &token).run();
+        serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap()["steps"][5].clone()
+    };
+    let reads = with(Scope::SessionsRead);
+    assert_eq!(reads["state"], "bad", "{reads}");
+    assert!(reads["said"].as_str().unwrap().contains("takes no events: the token does not allow this"), "{reads}");
+    assert_eq!(with(Scope::EventsWrite)["state"], "note");
+    // The whole way, through two sinks.
+    let file = home.path("events.jsonl");
+    let sinks = format!("{},mcp+{}/mcp,jsonl:{}", service.url, service.url, file.display());
+    let whole = home.tracker(&["doctor", "--deliver", "--format", "json"]);
+    let whole = whole.env("ADMIN_SHELL_SINK", &sinks).env("ADMIN_SHELL_SECRET", SECRET).run().json();
+    assert_eq!(whole["healthy"], true, "{whole}");
+    let last =
+        |from: usize| whole["steps"].as_array().unwrap().iter().rev().nth(from).unwrap()["said"].as_str().unwrap();
+    assert!(last(0).starts_with("jsonl:") && last(3).contains(" of component doctor was recorded, found"), "{whole}");
+    assert!(last(1).ends_with(", and shows it") && last(2).ends_with(", and shows it"), "{whole}");
+    let lines = std::fs::read_to_string(file).unwrap();
+    assert_eq!((lines.lines().count() as u64, service.stored().await), (2, 2), "{lines}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_looks_into_a_database_too() {
+    let server = crate::postgres::Server::shared();
+    let url = server.url(&server.database().await);
+    let home = Home::new();
+    let doctor = |more: &[&str]| {
+        let ran = home.tracker(&[&["doctor", "--database", &url, "--format", "json"], more].concat()).run();
+        let steps = serde_json::from_str::<Value>(&ran.stdout).unwrap()["steps"].as_array().unwrap().clone();
+        steps.into_iter().map(|step| format!("{} {} {}", step["what"], step["state"], step["said"])).collect::<Vec<_>>()
+    };
+    let none = doctor(&[]);
+    assert!(none[2].starts_with(r#""journal" "note" "there is none yet"#), "{none:?}");
+    let whole = doctor(&["--deliver"]);
+    let recorded = whole.last().unwrap();
+    assert!(
+        recorded.starts_with(r#""recording" "good" "sess_"#) && recorded.contains("found and verified"),
+        "{whole:?}"
+    );
+    let again = doctor(&[]);
+    assert!(again[2].contains("holds 2 events of 1 sessions, and can be written"), "{again:?}");
+    assert!(again.last().unwrap().starts_with(r#""not tried" "note""#), "{again:?}");
 }
 
 /// Every filter of `list`, and what follows from a limit.
@@ -232,4 +281,43 @@ async fn what_others_said_is_shown_there_as_here() {
     let (status, said) = answer(service.get(&path).bearer_auth(reader())).await;
     assert_eq!((status, &said[0]["body"]["what"]), (StatusCode::OK, &json!("ended_by_operator")), "{said}");
     assert_eq!(answer(service.get(&path).bearer_auth(&forwarder)).await.0, StatusCode::FORBIDDEN);
+}
+
+/// The four commands of the README, as they stand there; only the port is another, and the shell is one of ours.
+#[test]
+fn the_four_commands_of_the_readme() {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) =
+        readme.split_once("Four commands, from nothing to a list:\n\n```console\n").expect("they are there");
+    let commands: Vec<&str> = rest.lines().map_while(|line| line.strip_prefix("$ ")).collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    let home = Home::new();
+    let programs = home.path("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let shell = crate::fixture::program("victim");
+    for (from, name) in [
+        (std::path::Path::new(env!("CARGO_BIN_EXE_session-tracker")), "session-tracker"),
+        (&shell, "orchestrator-shell"),
+    ] {
+        std::os::unix::fs::symlink(from, programs.join(name)).unwrap();
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = commands.join("\n").replace("8678", &port.to_string()).replace("ps()", "1 + 1");
+    // A reader is slower than this script: the tracker runs before the next command is typed.
+    let ready = "until session-tracker health --tracker $T >/dev/null 2>&1; do sleep 0.05; done";
+    let text = text.replace("serve &", &format!("serve 2>log & T=http://127.0.0.1:{port}\n{ready}"));
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-ec", &format!("{text}\nkill %1; wait")]).current_dir(home.path("")).env_clear();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    bash.env("PATH", path).env("SESSION_TRACKER_LISTEN", format!("127.0.0.1:{port}"));
+    for kind in ["data", "state", "config"] {
+        bash.env(format!("XDG_{}_HOME", kind.to_uppercase()), home.path(kind));
+    }
+    let ran = bash.output().expect("bash runs");
+    let (said, complained) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(said.contains("sess_") && said.contains("ended"), "{said}{complained}");
+    // Both read one journal: only the log says that the events went through the tracker's door.
+    let log = std::fs::read_to_string(home.path("log")).unwrap();
+    let delivered = log.lines().any(|line| line.contains("path=\"/api/v1/events\"") && line.contains("status=200"));
+    assert!(delivered, "{log}");
 }

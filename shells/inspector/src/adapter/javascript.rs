@@ -93,14 +93,14 @@ pub(super) fn adapters(tree: &Path, root: &Root, adapters: &mut Vec<Adapter>) {
                     "--test-reporter=junit",
                     concat!("--test-reporter-destination=", "{report}"),
                 ];
-                (args, Format::Junit, Filter::Behind("--test-name-pattern"))
+                (args, Format::Junit, Filter::After("--test-name-pattern="))
             } else if script.starts_with("vitest") && !script.contains("reporter") {
                 let args: &[&str] =
                     &["test", "--silent", "--", "--run", "--reporter=junit", concat!("--outputFile=", "{report}")];
-                (args, Format::Junit, Filter::Behind("-t"))
+                (args, Format::Junit, Filter::After("--testNamePattern="))
             } else if script.starts_with("jest") && !script.contains("--json") {
                 let args: &[&str] = &["test", "--silent", "--", "--json", concat!("--outputFile=", "{report}")];
-                (args, Format::Jest, Filter::Behind("-t"))
+                (args, Format::Jest, Filter::After("--testNamePattern="))
             } else {
                 (&["test", "--silent"], Format::ExitCode, Filter::None)
             };

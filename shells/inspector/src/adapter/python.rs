@@ -70,7 +70,7 @@ pub(super) fn adapters(tree: &Path, root: &Root, adapters: &mut Vec<Adapter>) {
         pytest.answer = Answer::Report;
         pytest.config = config;
         pytest.why = why;
-        pytest.filter = Filter::Behind("-k");
+        pytest.filter = Filter::After("-k");
         // Nothing was collected.
         pytest.fine = vec![5];
         adapters.push(pytest);
@@ -128,6 +128,7 @@ fn bandit_fields() -> Fields {
         file: Some("filename".into()),
         line: Some("line_number".into()),
         column: Some("col_offset".into()),
+        end_column: Some("end_col_offset".into()),
         column_from_zero: true,
         rule: Some("test_id".into()),
         message: "issue_text".into(),

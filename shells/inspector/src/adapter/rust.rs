@@ -6,7 +6,7 @@ use super::{Adapter, Filter, Mend, Tool, first_file, lookup};
 use crate::{
     detect::Root,
     finding::Kind,
-    parse::{Fields, Format, TextKind},
+    parse::{Format, TextKind},
 };
 
 pub(super) fn adapters(root: &Root, adapters: &mut Vec<Adapter>) {
@@ -101,46 +101,18 @@ pub(super) fn adapters(root: &Root, adapters: &mut Vec<Adapter>) {
     let config = first_file(&root.directory, &["deny.toml", ".deny.toml"]);
     let audit = part("cargo-audit", "cargo install --locked cargo-audit");
     if root.directory.join("Cargo.lock").is_file() && (matches!(audit, Tool::Found(_)) || config.is_none()) {
-        let format =
-            Format::Json { items: vec!["vulnerabilities.list.*".into(), "warnings.*.*".into()], fields: advisory() };
-        let mut adapter = new("audit", Kind::Security, audit, format).args(&["audit", "--json"]);
+        let mut adapter = new("audit", Kind::Security, audit, Format::Audit).args(&["audit", "--json"]);
         adapter.version = words(&["audit", "--version"]);
         adapter.config = first_file(&root.directory, &[".cargo/audit.toml", "audit.toml"]);
         adapters.push(adapter);
     }
     if config.is_some() {
         let tool = part("cargo-deny", "cargo install --locked cargo-deny");
-        let mut adapter = new("deny", Kind::Security, tool, Format::JsonLines { fields: denial() })
-            .args(&["deny", "--format", "json", "check"]);
+        let mut adapter = new("deny", Kind::Security, tool, Format::Deny).args(&["deny", "--format", "json", "check"]);
         adapter.answer = super::Answer::Err;
         adapter.version = words(&["deny", "--version"]);
         adapter.config = config;
         adapters.push(adapter);
-    }
-}
-
-fn advisory() -> Fields {
-    Fields {
-        rule: Some("advisory.id".into()),
-        message: "advisory.title".into(),
-        help: Some("package.name".into()),
-        url: Some("advisory.url".into()),
-        always_file: Some("Cargo.lock".into()),
-        always_severity: Some(crate::finding::Severity::Error),
-        ..Fields::default()
-    }
-}
-
-fn denial() -> Fields {
-    Fields {
-        rule: Some("fields.code".into()),
-        message: "fields.message".into(),
-        severity: Some("fields.severity".into()),
-        line: Some("fields.labels.0.line".into()),
-        column: Some("fields.labels.0.column".into()),
-        always_file: Some("Cargo.lock".into()),
-        only: Some(("type".into(), "diagnostic".into())),
-        ..Fields::default()
     }
 }
 

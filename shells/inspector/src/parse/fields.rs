@@ -42,12 +42,6 @@ pub struct Fields {
     pub column_from_zero: bool,
     /// What the tool's own words for severities mean.
     pub severities: BTreeMap<String, Severity>,
-    /// The file of every finding.
-    pub always_file: Option<String>,
-    /// The severity of every finding.
-    pub always_severity: Option<Severity>,
-    /// Only records in which this field has this value are findings.
-    pub only: Option<(String, String)>,
 }
 
 /// Reads records, one a line.
@@ -62,8 +56,7 @@ pub fn lines(fields: &Fields, from: &mut dyn Read, sink: Sink<'_>) -> Result<(),
         let record: Value = serde_json::from_str(line)
             .map_err(|error| Complaint(format!("line {number}: {error}: {}", quoted(line))))?;
         match fields.finding(&record) {
-            Ok(Some(finding)) => Ok(sink(finding)),
-            Ok(None) => Ok(true),
+            Ok(finding) => Ok(sink(finding)),
             Err(why) => Err(Complaint(format!("line {number}: {why}: {}", quoted(line)))),
         }
     })
@@ -79,10 +72,9 @@ pub fn document(fields: &Fields, items: &[String], from: &mut dyn Read, sink: Si
     walk::each(from, &paths, &mut |_, item| {
         number += 1;
         match fields.finding(&item) {
-            Ok(Some(finding)) => {
+            Ok(finding) => {
                 sink(finding);
             }
-            Ok(None) => {}
             Err(why) => {
                 wrong.get_or_insert_with(|| Complaint(format!("item {number}: {why}: {}", quoted(&item.to_string()))));
             }
@@ -92,21 +84,16 @@ pub fn document(fields: &Fields, items: &[String], from: &mut dyn Read, sink: Si
 }
 
 impl Fields {
-    fn finding(&self, record: &Value) -> Result<Option<Finding>, String> {
-        if let Some((field, value)) = &self.only
-            && text(record, field).as_deref() != Some(value)
-        {
-            return Ok(None);
-        }
+    fn finding(&self, record: &Value) -> Result<Finding, String> {
         let message = text(record, &self.message).ok_or_else(|| format!("there is no `{}`", self.message))?;
         let at = |field: &Option<String>| field.as_ref().and_then(|field| text(record, field));
         let number = |field: &Option<String>| at(field).and_then(|text| text.parse::<f64>().ok()).map(whole);
-        let severity = self.always_severity.unwrap_or_else(|| match at(&self.severity) {
+        let severity = match at(&self.severity) {
             Some(word) => self.severities.get(&word).copied().unwrap_or_else(|| Severity::of_word(&word)),
             None => Severity::Warning,
-        });
+        };
         let mut finding = Finding::new(severity, message);
-        finding.file = at(&self.file).or_else(|| self.always_file.clone());
+        finding.file = at(&self.file);
         finding.line = number(&self.line);
         let shift = u32::from(self.column_from_zero);
         finding.column = number(&self.column).map(|column| column.saturating_add(shift));
@@ -115,7 +102,7 @@ impl Fields {
         finding.rule = at(&self.rule);
         finding.help = at(&self.help);
         finding.url = at(&self.url);
-        Ok(Some(finding))
+        Ok(finding)
     }
 }
 

@@ -253,7 +253,7 @@ impl Store {
     pub async fn not_in_both(&self, run: i64, other: i64) -> Result<Vec<String>> {
         let query = sqlx::query_scalar(
             "SELECT adapter || CASE at WHEN '.' THEN '' ELSE ' (' || at || ')' END AS name FROM checks
-             WHERE run IN (?1, ?2) GROUP BY adapter, at HAVING sum(complete) < 2 ORDER BY name",
+             WHERE run IN (?1, ?2) GROUP BY adapter, at HAVING sum(complete) < 1 + (?1 <> ?2) ORDER BY name",
         );
         Ok(query.bind(run).bind(other).fetch_all(&self.pool).await?)
     }

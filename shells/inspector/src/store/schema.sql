@@ -46,7 +46,7 @@ CREATE TABLE findings (
     id          INTEGER PRIMARY KEY,
     run         INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     check_id    INTEGER NOT NULL REFERENCES checks (id) ON DELETE CASCADE,
-    -- Its place in the run; 0 until the run is over.
+    -- Its place in the run: in the order of arrival until the run is over.
     n           INTEGER NOT NULL DEFAULT 0,
     severity    INTEGER NOT NULL,
     kind        INTEGER NOT NULL,

@@ -74,7 +74,8 @@ impl Store {
         Ok(query.bind(run).bind(adapter).bind(at).bind(kind as i64).fetch_one(&self.pool).await?)
     }
 
-    /// Takes some findings in.
+    /// Takes some findings in. They are numbered as they come, and again when the run ends: one that never does, since its
+    /// shell was killed, has numbers too.
     ///
     /// # Errors
     /// When the file can not be written.
@@ -100,9 +101,9 @@ impl Store {
             .collect();
         // One statement a page: a statement a row costs ten times as much.
         sqlx::query(
-            "INSERT INTO findings (run, check_id, tool, severity, kind, file, line, col, end_line, end_col, rule, message,
+            "INSERT INTO findings (run, n, check_id, tool, severity, kind, file, line, col, end_line, end_col, rule, message,
                                    help, url, fingerprint)
-             SELECT ?1, ?2, ?3, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
+             SELECT ?1, key + 1 + (SELECT coalesce(max(n), 0) FROM findings WHERE run = ?1), ?2, ?3, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
                     value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11
              FROM json_each(?4)",
         )

@@ -32,3 +32,24 @@ fn a_hundred_thousand_findings() {
     assert!((1..limit * 1024).contains(&peak_kib), "{peak_kib} KiB of memory");
     assert_eq!(place.answer("findings(#{offset: 99999})[0].n"), 100_000);
 }
+
+#[test]
+fn differences_come_in_pages() {
+    let settings = "format = \"json-lines\"\n[tool.fields]\nmessage = \"text\"\nrule = \"rule\"";
+    let script = "for i in $(seq 2500); do echo \"{\\\"text\\\": \\\"x\\\", \\\"rule\\\": \\\"r$i\\\"}\"; done";
+    let place = Place::with_tools(&[("many", settings, script)]);
+    place.answer("crack()");
+    place.write("many.sh", "true");
+    place.answer("crack()");
+    let sizes = "[c.added_count, c.added.len(), c.fixed_count, c.fixed.len(), c.same]";
+    let of = |code: &str| place.answer(&format!("let c = {code}; {sizes}"));
+    assert_eq!(of("compare()"), serde_json::json!([0, 0, 2500, 2000, 0]));
+    assert_eq!(of("compare(1, 2, 2000)"), serde_json::json!([0, 0, 2500, 500, 0]));
+    assert_eq!(of("compare(2, 1, 2400)"), serde_json::json!([2500, 100, 0, 0, 0]));
+    assert_eq!(of("compare(1, 1)"), serde_json::json!([0, 0, 0, 0, 2500]));
+    let shown = place.shown("compare(1, 2)");
+    assert!(shown.contains("… and 2300 more: compare(1, 2, 200) goes on"), "{shown}");
+    assert!(shown.ends_with("0 new, 2500 fixed, 0 the same (run 1 and run 2)\n"), "{shown}");
+    let shown = place.shown("findings(#{run: 1, offset: 1000})");
+    assert!(shown.contains("… and 1300 more: findings(#{offset: 1200}) goes on"), "{shown}");
+}

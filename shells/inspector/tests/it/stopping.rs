@@ -109,8 +109,13 @@ fn a_shell_that_is_killed_leaves_no_process() {
     // In its group, in a session of its own without its parent, and without anything that it inherited.
     let script = "trap '' TERM INT; (setsid sh -c 'sleep 600; true' &); env -i sh -c 'sleep 600; true' &
         touch works; sleep 600; true";
-    let place = Place::with_tools(&[("slow", fields, script)]);
-    killed(&place, "crack()", || place.tree().join("works").exists() && running(&place).len() >= 6);
+    let quick = "echo '{\"text\": \"found before\"}'; echo '{\"text\": \"and this\"}'";
+    let place = Place::with_tools(&[("quick", fields, quick), ("slow", fields, script)]);
+    let found = || place.answer("findings().map(|f| [f.n, f.message])");
+    let works = || place.tree().join("works").exists() && running(&place).len() >= 6;
+    let expected = serde_json::json!([[1, "found before"], [2, "and this"]]);
+    killed(&place, "crack()", || works() && found() == expected);
+    assert_eq!(found(), expected, "what was found by then stays found");
     let rust = Place::planted("rust");
     rust.write("tests/slow.rs", "//! Slow.\n#[test]\nfn slow() { std::fs::write(\"works\", \"\").unwrap(); std::thread::sleep(std::time::Duration::from_secs(600)); }\n");
     killed(&rust, "test(\"slow\")", || rust.tree().join("works").exists());

@@ -21,8 +21,8 @@ use crate::{
 };
 
 /// The sinks that are meant.
-#[derive(Debug, Args)]
-pub(super) struct Wanted {
+#[derive(Debug, Default, Args)]
+pub(crate) struct Wanted {
     /// The sinks, separated by commas [env: ADMIN_SHELL_SINK; or `sink` in config.toml].
     #[arg(long, value_name = "URL")]
     sink: Option<String>,
@@ -30,7 +30,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// Makes them.
-    pub(super) fn open(&self, source: &Source) -> Result<Vec<Box<dyn EventSink>>, Stop> {
+    pub(crate) fn open(&self, source: &Source) -> Result<Vec<Box<dyn EventSink>>, Stop> {
         let flags = Overrides { database: source.database.clone(), sink: self.sink.clone(), ..Overrides::default() };
         let config = Config::load(&flags).map_err(|error| Stop::Usage(format!("{error:#}")))?;
         let text = |hidden: &Option<admin_shell::config::Hidden>| hidden.as_ref().map(|one| one.expose().to_owned());
