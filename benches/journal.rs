@@ -6,6 +6,8 @@
 //!
 //! `cargo bench --bench journal -- [record] [ingest] [lists]` runs some of it; `BENCH_DIR` says on which disk.
 
+#[path = "material/lists.rs"]
+mod lists;
 #[path = "material/session.rs"]
 mod session;
 
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use admin_shell::{
     event::{Event, SessionId, StreamId},
-    journal::{Filter, Journal, Page, SessionStatus, SqliteJournal, Stream},
+    journal::{Journal, SqliteJournal, Stream},
 };
 use jiff::Timestamp;
 use sqlx::{
@@ -43,7 +45,7 @@ fn main() {
             ingest(&path("ingest.db")).await;
         }
         if wants("lists") {
-            lists(&path("lists.db")).await;
+            million(&path("lists.db")).await;
         }
     });
 }
@@ -178,44 +180,16 @@ async fn ingest(path: &str) {
 }
 
 /// Lists, statistics and text search at a million.
-async fn lists(path: &str) {
+async fn million(path: &str) {
     let journal = SqliteJournal::open(path).await.expect("opens");
     journal.close().await;
     let begun = Instant::now();
     fill(path, 1_000_000).await;
     println!("# filled 1,000,000 sessions in {:.0} s", begun.elapsed().as_secs_f64());
     let journal = SqliteJournal::open(path).await.expect("opens");
-    let none = Filter::default;
-    let text = |text: &str| Some(text.to_owned());
-    let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).ok();
-    let hours = |hours: u64| Some(Duration::from_secs(hours * 3_600));
-    let filters = [
-        ("no filter", none()),
-        ("component, common", Filter { component: text("component-1"), ..none() }),
-        ("component, rare", Filter { component: text("rare"), ..none() }),
-        ("user, common", Filter { user: text("user-1"), ..none() }),
-        ("user, rare", Filter { user: text("user-999"), ..none() }),
-        ("host", Filter { host: text("host-7"), ..none() }),
-        ("type", Filter { component_type: text("type-3"), ..none() }),
-        ("status ended", Filter { status: Some(SessionStatus::Ended), ..none() }),
-        ("status crashed", Filter { status: Some(SessionStatus::Crashed), ..none() }),
-        ("status active", Filter { status: Some(SessionStatus::Active), ..none() }),
-        ("status lost", Filter { status: Some(SessionStatus::Lost), ..none() }),
-        ("after and before", Filter { after: at(10_000_000), before: at(10_100_000), ..none() }),
-        ("longer than an hour", Filter { longer_than: hours(1), ..none() }),
-        ("longer than a week", Filter { longer_than: hours(168), ..none() }),
-        ("shorter than a second", Filter { shorter_than: Some(Duration::from_millis(500)), ..none() }),
-        ("active", Filter { active: true, ..none() }),
-        ("incomplete", Filter { incomplete: true, ..none() }),
-        ("component and user", Filter { component: text("component-1"), user: text("user-2"), ..none() }),
-        ("user and crashed", Filter { user: text("user-5"), status: Some(SessionStatus::Crashed), ..none() }),
-    ];
-    for (name, filter) in filters {
-        time(&journal, &format!("list, {name}, p95, ms"), &filter, 10.0).await;
-    }
-    for words in ["run_123456", "show(", "nothing like it", "zz"] {
-        let filter = Filter { text: text(words), ..none() };
-        time(&journal, &format!("text `{words}`, p95, ms"), &filter, 100.0).await;
+    for (name, filter, limit) in lists::filters() {
+        let mut times = lists::pages(&journal, &filter).await;
+        line(&format!("{name}, p95, ms"), quantile(&mut times, 0.95), limit, true);
     }
     journal.close().await;
     let mut connection = SqliteConnection::connect(&format!("sqlite:{path}")).await.expect("opens");
@@ -229,24 +203,6 @@ async fn lists(path: &str) {
         times.push(begun.elapsed());
     }
     line("a month's statistics, p95, ms", quantile(&mut times, 0.95), 20.0, true);
-}
-
-async fn time(journal: &SqliteJournal, name: &str, filter: &Filter, limit: f64) {
-    let mut times = Vec::new();
-    for _ in 0..20 {
-        let mut page = Page::default();
-        // A first page and two that follow it.
-        for _ in 0..3 {
-            let begun = Instant::now();
-            let sessions = journal.sessions(filter, &page).await.expect("a page");
-            times.push(begun.elapsed());
-            match sessions.next {
-                Some(next) => page.after = Some(next),
-                None => break,
-            }
-        }
-    }
-    line(name, quantile(&mut times, 0.95), limit, true);
 }
 
 /// Fills a journal with sessions of one command each, a minute after the other. Their events have no text: lists do not
@@ -282,22 +238,10 @@ async fn fill(path: &str, sessions: u32) {
         "COMMIT; PRAGMA wal_checkpoint(TRUNCATE);",
     ];
     // The bundled SQLite is built without its functions for logarithms.
-    let fills = fills.map(|sql| sql.replace("CAST(4 * log2(d) AS INTEGER)", &classes()));
+    let fills = fills.map(|sql| sql.replace("CAST(4 * log2(d) AS INTEGER)", &lists::classes()));
     connection.execute(sqlx::AssertSqlSafe(seed)).await.expect("the seed");
     for sql in fills {
         connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("filled");
     }
     connection.close().await.expect("closes");
-}
-
-/// The class of a duration `d` as SQL, as `projection::duration_class` has it.
-fn classes() -> String {
-    let mut sql = String::from("CASE");
-    for doublings in (2..44_u32).rev() {
-        for quarter in (0..4_u64).rev() {
-            let from = (1_u64 << doublings) + (quarter << (doublings - 2));
-            sql.push_str(&format!(" WHEN d >= {from} THEN {}", u64::from(doublings) * 4 + quarter));
-        }
-    }
-    sql + " ELSE 0 END"
 }

@@ -34,8 +34,12 @@ impl EventSink for StdoutSink {
             _ => format!("{}\n", event.text()),
         };
         let lines: String = batch.iter().map(line).collect();
-        let mut out = stdout().lock();
-        out.write_all(lines.as_bytes()).and_then(|()| out.flush()).map_err(SinkError::unavailable)?;
+        // Whoever reads may take its time.
+        let written = tokio::task::spawn_blocking(move || {
+            let mut out = stdout().lock();
+            out.write_all(lines.as_bytes()).and_then(|()| out.flush())
+        });
+        written.await.map_err(SinkError::unavailable)?.map_err(SinkError::unavailable)?;
         Ok(Receipt::accepted(batch.iter().map(Event::event_id)))
     }
 

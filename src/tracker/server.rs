@@ -32,7 +32,8 @@ pub struct Server {
     pub listener: TcpListener,
     /// What it speaks TLS with.
     pub tls: Option<RustlsConfig>,
-    /// For metrics alone. On loopback without tokens: Prometheus can not mint one every hour.
+    /// For metrics alone. On loopback without tokens, since Prometheus can not mint one every hour, and without TLS, since
+    /// no certificate is for that address.
     pub metrics: Option<TcpListener>,
     /// How much is too much.
     pub limits: Limits,
@@ -72,9 +73,10 @@ impl Server {
             None => everything.await,
             Some(listener) => {
                 let is_near = listener.local_addr()?.ip().is_loopback();
-                let tracker = if is_near { tracker.with_gate(Gate::open()) } else { tracker };
+                let (tracker, tls) =
+                    if is_near { (tracker.with_gate(Gate::open()), None) } else { (tracker, self.tls) };
                 let doors = frame(tracker.clone(), self.limits, rest::metrics_router(tracker));
-                tokio::try_join!(everything, listen(listener, self.tls, doors, metrics_handle)).map(drop)
+                tokio::try_join!(everything, listen(listener, tls, doors, metrics_handle)).map(drop)
             }
         };
         counting.abort();

@@ -135,6 +135,23 @@ impl Server {
         assert!(done.expect("pg_ctl").success(), "Postgres comes up again");
     }
 
+    /// Has it offer TLS with a certificate and a key, and take no connection without.
+    #[cfg_attr(not(feature = "tracker"), allow(dead_code, reason = "what needs it needs a tracker"))]
+    pub(crate) fn wants_tls(&self, certificate: &Path, key: &Path) {
+        for (from, to) in [(certificate, "server.crt"), (key, "server.key")] {
+            let to = self.directory.join("data").join(to);
+            fs::copy(from, &to).expect("copied");
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).expect("only its user may look");
+            if let Some(user) = &self.user {
+                chown(&to, Some(user.uid.as_raw()), Some(user.gid.as_raw())).expect("given away");
+            }
+        }
+        self.configure("ssl = on");
+        let rules = "hostssl all all 127.0.0.1/32 scram-sha-256\n";
+        fs::write(self.directory.join("data/pg_hba.conf"), rules).expect("written");
+        self.crash();
+    }
+
     pub(crate) fn password(&self) -> &str {
         &self.password
     }

@@ -47,7 +47,7 @@ pub(crate) struct Serve {
     /// Where everything goes on to: sinks as in ADMIN_SHELL_SINK, another tracker's URL for one.
     #[arg(long, value_name = "URL", env = "SESSION_TRACKER_FORWARD", value_delimiter = ',')]
     forward: Vec<String>,
-    /// Where to show metrics, and nothing else; on loopback without tokens.
+    /// Where to show metrics, and nothing else; on loopback without tokens and without TLS.
     #[arg(long, value_name = "ADDRESS", env = "SESSION_TRACKER_METRICS_LISTEN")]
     metrics_listen: Option<String>,
     /// Requests of one caller in a second, at most; 0: any number.
@@ -102,7 +102,9 @@ pub(crate) async fn run(serve: Serve, source: &Source) -> Result<(), Stop> {
     let at = |listener: &TcpListener| listener.local_addr().context("listening");
     say(&format!("session-tracker listens on {scheme}://{}, journal {database}", at(&listener)?));
     if let Some(metrics) = &metrics {
-        say(&format!("Metrics: {scheme}://{}/metrics", at(metrics)?));
+        let address = at(metrics)?;
+        let scheme = if address.ip().is_loopback() { "http" } else { scheme };
+        say(&format!("Metrics: {scheme}://{address}/metrics"));
     }
     if gate_is_open {
         say(

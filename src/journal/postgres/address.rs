@@ -36,6 +36,9 @@ const PARAMETERS: [&str; 18] = [
     "options",
 ];
 
+/// Those that name a file: without this, the error of one that is missing would not say which.
+const FILES: [&str; 7] = ["sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
+
 /// A database, and what to call it.
 #[derive(Clone)]
 pub(super) struct Address {
@@ -53,6 +56,12 @@ impl Address {
             let key = pair.split('=').next().unwrap_or_default();
             if !PARAMETERS.contains(&key) && !key.starts_with("options[") {
                 return Err(unusable(format!("its URL has a parameter `{key}`, which Postgres does not know")));
+            }
+        }
+        for pair in query.split('&') {
+            let Some((key, file)) = pair.split_once('=').filter(|(key, _)| FILES.contains(key)) else { continue };
+            if let (false, Err(error)) = (file.contains('%'), std::fs::File::open(file)) {
+                return Err(unusable(format!("its URL names a file, {key}={file}, that can not be read: {error}")));
             }
         }
         let options = PgConnectOptions::from_str(url)

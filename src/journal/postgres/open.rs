@@ -87,6 +87,10 @@ async fn why_not_writable(connection: &mut PgConnection) -> Result<Option<String
     })
 }
 
+/// Every list is planned for the values that it asks for. A plan that is kept for any value walks all sessions in order of
+/// time to find the fifty of a rare component; compiling a plan takes longer than a page may.
+const PLANS: &str = "SET plan_cache_mode = force_custom_plan; SET jit = off";
+
 /// Connections for reading. Each is tried before it is used: one that a restart of the server has cut is replaced.
 fn readers(address: &Address) -> PgPool {
     PgPoolOptions::new()
@@ -95,5 +99,8 @@ fn readers(address: &Address) -> PgPool {
         .acquire_timeout(Duration::from_secs(5))
         .idle_timeout(Duration::from_secs(60))
         .test_before_acquire(true)
+        .after_connect(|connection, _| {
+            Box::pin(async move { sqlx::raw_sql(PLANS).execute(connection).await.map(drop) })
+        })
         .connect_lazy_with(address.options())
 }

@@ -14,8 +14,12 @@ use tokio::sync::RwLock;
 use super::{
     fixture::{SECRET, Service, answer, client, elsewhere, reader, session, token},
     metrics::{load, samples},
+    tools::certificate,
 };
-use crate::{cli::process::Home, postgres::Server};
+use crate::{
+    cli::process::Home,
+    postgres::{Disk, Server},
+};
 
 fn tracker(database: &str) -> Service {
     let env = [("SESSION_TRACKER_SECRET", SECRET), ("ADMIN_SHELL_DATABASE", database)];
@@ -151,4 +155,40 @@ async fn whichever_is_asked_says_the_same() {
     assert!(differs.is_empty() && both[0].len() == both[1].len(), "{differs:?}\n{:?}", both[1]);
     let started = r#"session_start_total{component_name="orchestrator",shell_type="OrchestratorShell"}"#;
     assert_eq!((both[0][started], both[0][r#"active_sessions{component_name="orchestrator"}"#]), (2.0, 1.0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_way_to_the_database_is_encrypted_when_asked() {
+    let server = Server::start(Disk::Trusted);
+    let database = server.url(&server.database().await);
+    let (files, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (known, key) = certificate(files.path());
+    let (stranger, _) = certificate(others.path());
+    server.wants_tls(&known, &key);
+    let by = |mode: &str, root: Option<&std::path::Path>| {
+        let root = root.map(|root| format!("&sslrootcert={}", root.display())).unwrap_or_default();
+        format!("{database}?sslmode={mode}{root}")
+    };
+    for url in [by("require", None), by("verify-ca", Some(&known)), by("verify-full", Some(&known))] {
+        let service = tracker(&url);
+        let events = session(&elsewhere().await, "orchestrator", 1).await;
+        let forwarder = token("all", &[Scope::EventsForward], None);
+        assert_eq!(answer(service.batch(&events).bearer_auth(forwarder)).await.0, StatusCode::OK);
+        let journal = PostgresJournal::open(&url).await.unwrap();
+        assert_eq!(journal.verify(None).await.unwrap().faults, []);
+    }
+    let named = by("verify-full", Some(&known)).replace("127.0.0.1", "localhost");
+    let missing = files.path().join("missing.pem");
+    for (url, word) in [
+        (by("disable", None), "no encryption"),
+        (by("verify-full", Some(&stranger)), "certificate"),
+        (by("verify-full", None), "certificate"),
+        (by("verify-full", Some(&missing)), "missing.pem"),
+        (by("verify-everything", None), "verify-everything"),
+        (named, "certificate"),
+    ] {
+        let ran = Home::new().tracker(&["serve", "--listen", "127.0.0.1:0"]).env("ADMIN_SHELL_DATABASE", &url).run();
+        assert!(matches!(ran.code, Some(1 | 2)) && ran.stderr.contains(word), "{url}: {ran:?}");
+        assert!(!ran.stderr.contains(server.password()), "{}", ran.stderr);
+    }
 }

@@ -74,26 +74,17 @@ async fn it_stops_when_told_and_lets_requests_end() {
 #[tokio::test]
 async fn it_speaks_tls() {
     let home = Home::new();
-    let (certificate, key) = (home.path("cert.pem"), home.path("key.pem"));
-    let made = std::process::Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"])
-        .args([
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-        ])
-        .arg("-keyout")
-        .arg(&key)
-        .arg("-out")
-        .arg(&certificate)
-        .output()
-        .expect("these tests need `openssl`");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let (certificate, key) = super::tools::certificate(&home.path(""));
     let pem = std::fs::read(&certificate).unwrap();
-    let args = ["--tls-cert", certificate.to_str().unwrap(), "--tls-key", key.to_str().unwrap()].map(str::to_owned);
+    let args = [
+        "--tls-cert",
+        certificate.to_str().unwrap(),
+        "--tls-key",
+        key.to_str().unwrap(),
+        "--metrics-listen",
+        "127.0.0.1:0",
+    ]
+    .map(str::to_owned);
     let service = Service::start(home, &args.each_ref().map(String::as_str), &[("SESSION_TRACKER_SECRET", SECRET)]);
     assert!(service.url.starts_with("https://127.0.0.1:"), "{}", service.url);
     let trusting = reqwest::Client::builder().no_proxy();
@@ -101,6 +92,12 @@ async fn it_speaks_tls() {
     let answered = trusting.get(format!("{}/health", service.url)).send().await.unwrap();
     assert_eq!(answered.status(), StatusCode::OK);
     super::fixture::client().get(format!("{}/health", service.url)).send().await.unwrap_err();
+    // Metrics on loopback are for a Prometheus beside it, which has no name to check.
+    let metrics = crate::fixture::eventually("the address of metrics", || {
+        service.said().split("Metrics: ").nth(1).and_then(|rest| rest.lines().next()).map(str::to_owned)
+    });
+    assert!(metrics.starts_with("http://127.0.0.1:"), "{metrics}");
+    assert_eq!(super::fixture::client().get(metrics).send().await.unwrap().status(), StatusCode::OK);
     let said =
         Home::new().tracker(&["serve", "--tls-cert", "/no/such/file", "--tls-key", "/no/such/file"]).run().fails(1);
     assert!(said.contains("/no/such/file"), "{said}");

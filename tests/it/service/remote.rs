@@ -282,3 +282,42 @@ async fn what_others_said_is_shown_there_as_here() {
     assert_eq!((status, &said[0]["body"]["what"]), (StatusCode::OK, &json!("ended_by_operator")), "{said}");
     assert_eq!(answer(service.get(&path).bearer_auth(&forwarder)).await.0, StatusCode::FORBIDDEN);
 }
+
+/// The four commands of the README, as they stand there; only the port is another, and the shell is one of ours.
+#[test]
+fn the_four_commands_of_the_readme() {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) =
+        readme.split_once("Four commands, from nothing to a list:\n\n```console\n").expect("they are there");
+    let commands: Vec<&str> = rest.lines().map_while(|line| line.strip_prefix("$ ")).collect();
+    assert_eq!(commands.len(), 4, "{commands:?}");
+    let home = Home::new();
+    let programs = home.path("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let shell = crate::fixture::program("victim");
+    for (from, name) in [
+        (std::path::Path::new(env!("CARGO_BIN_EXE_session-tracker")), "session-tracker"),
+        (&shell, "orchestrator-shell"),
+    ] {
+        std::os::unix::fs::symlink(from, programs.join(name)).unwrap();
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = commands.join("\n").replace("8678", &port.to_string()).replace("ps()", "1 + 1");
+    // A reader is slower than this script: the tracker runs before the next command is typed.
+    let ready = "until session-tracker health --tracker $T >/dev/null 2>&1; do sleep 0.05; done";
+    let text = text.replace("serve &", &format!("serve 2>log & T=http://127.0.0.1:{port}\n{ready}"));
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-ec", &format!("{text}\nkill %1; wait")]).current_dir(home.path("")).env_clear();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    bash.env("PATH", path).env("SESSION_TRACKER_LISTEN", format!("127.0.0.1:{port}"));
+    for kind in ["data", "state", "config"] {
+        bash.env(format!("XDG_{}_HOME", kind.to_uppercase()), home.path(kind));
+    }
+    let ran = bash.output().expect("bash runs");
+    let (said, complained) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(said.contains("sess_") && said.contains("ended"), "{said}{complained}");
+    // Both read one journal: only the log says that the events went through the tracker's door.
+    let log = std::fs::read_to_string(home.path("log")).unwrap();
+    let delivered = log.lines().any(|line| line.contains("path=\"/api/v1/events\"") && line.contains("status=200"));
+    assert!(delivered, "{log}");
+}

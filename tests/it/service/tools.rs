@@ -32,6 +32,17 @@ pub(crate) fn system(program: &str) -> Command {
     Command::new(program)
 }
 
+/// A certificate that signs itself and is for 127.0.0.1, and its key, both PEM, in a directory.
+pub(crate) fn certificate(directory: &Path) -> (PathBuf, PathBuf) {
+    let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]);
+    openssl.args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]);
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    run(openssl.arg("-keyout").arg(&key).arg("-out").arg(&certificate), "these tests need `openssl`");
+    (certificate, key)
+}
+
 fn run(command: &mut Command, hint: &str) {
     let ran = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}: {hint}"));
     assert!(ran.status.success(), "{command:?}: {hint}\n{}", String::from_utf8_lossy(&ran.stderr));
