@@ -20,14 +20,16 @@ mod kind;
 mod rule;
 mod schema;
 mod seal;
+mod words;
 
 pub use body::{
-    Actor, ActorFacts, ActorKind, CallEnd, CallStart, CommandEnd, CommandStart, Decision, EndReason, Environment,
-    Failure, Gap, Mode, Observation, ReadTotal, SessionEnd, SessionStart, Status, User,
+    Actor, ActorFacts, CallEnd, CallStart, CommandEnd, CommandStart, Decision, Environment, Failure, Gap, Observation,
+    ReadTotal, SessionEnd, SessionStart, User,
 };
 pub use hash::Hash;
 pub use id::{JournalId, SessionId, StreamId};
 pub use rule::{Invalid, check_reason};
+pub use words::{ActorKind, EndReason, Mode, Status};
 // The journal, the recorder and the tracker's doors check values one by one.
 pub use kind::EventKind;
 #[allow(unused_imports, reason = "the vocabulary comes before its users")]

@@ -10,9 +10,10 @@
 //!   those that it has already.
 
 mod observe;
+mod room;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     pin::Pin,
     sync::{
         Arc, OnceLock,
@@ -31,6 +32,7 @@ use crate::{
     redact::Redactor,
 };
 
+use self::room::is_read_only;
 pub(crate) use observe::request_end;
 pub use observe::{Ended, LiveSession, Lives, end_elsewhere, end_session, is_here, living, sweep};
 
@@ -225,19 +227,6 @@ impl Recorder {
         miss(&mut state, &because.because);
     }
 
-    /// Whether there is room for changes: for more than their next few events. Outcomes that wait need no look of their
-    /// own: they go in front of the intent, in one transaction with it, or the change does not run.
-    pub(crate) fn admits_changes(&self) -> Result<(), Unrecorded> {
-        const LEAST_FREE_BYTES: u64 = 64 << 20;
-        match self.database.as_deref().and_then(free_bytes) {
-            Some(free) if free < LEAST_FREE_BYTES => Err(Unrecorded::lost(format!(
-                "only {} MiB are free on the journal's disk, changes want 64 MiB",
-                free >> 20
-            ))),
-            _ => Ok(()),
-        }
-    }
-
     /// Whether a change could be recorded now: tries again what failed, and looks for room and for a disk that may be written.
     pub(crate) async fn admits(&self) -> Result<(), Unrecorded> {
         self.admits_changes()?;
@@ -268,26 +257,6 @@ impl Recorder {
     /// What the person should hear once, beside the next result.
     pub(crate) async fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().await.notices)
-    }
-
-    /// Looks at the journal's size and at the room on its disk.
-    pub(crate) async fn look_at_room(&self) {
-        const LARGE_BYTES: u64 = 1 << 30;
-        const LITTLE_FREE_BYTES: u64 = 256 << 20;
-        let mut notices = Vec::new();
-        let Some(database) = self.database.as_deref() else { return };
-        let size = std::fs::metadata(database).map_or(0, |file| file.len());
-        if size > LARGE_BYTES {
-            notices
-                .push(format!("the journal has {} MiB: `session-tracker journal prune` makes it smaller", size >> 20));
-        }
-        if let Some(free) = free_bytes(database).filter(|free| *free < LITTLE_FREE_BYTES) {
-            notices.push(format!(
-                "only {} MiB are free on the journal's disk; below 64 MiB changes are refused",
-                free >> 20
-            ));
-        }
-        self.state.lock().await.notices.extend(notices);
     }
 
     /// Why events can not be written at the moment; `None` when they can, as far as is known.
@@ -426,18 +395,4 @@ fn miss(state: &mut State, because: &str) {
         }
         None => state.missed = Some(Missed { count: 1, from: now, to: now, reason: because.to_owned() }),
     }
-}
-
-/// Whether the disk that holds a path may only be read.
-fn is_read_only(path: &Path) -> bool {
-    let disk = path.ancestors().find(|path| path.exists()).and_then(|path| nix::sys::statvfs::statvfs(path).ok());
-    disk.is_some_and(|disk| disk.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
-}
-
-/// Free bytes for ordinary users on the disk that holds a path, or its nearest existing parent.
-pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
-    let existing = path.ancestors().find(|path| path.exists())?;
-    let disk = nix::sys::statvfs::statvfs(existing).ok()?;
-    #[allow(clippy::useless_conversion, clippy::allow_attributes, reason = "the width differs between systems")]
-    Some(u64::from(disk.blocks_available()) * u64::from(disk.fragment_size()))
 }
