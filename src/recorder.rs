@@ -279,7 +279,9 @@ impl Recorder {
     pub(crate) async fn state_within(&self, patience: std::time::Duration) -> Recording {
         let settled = async {
             while self.state() == Recording::Opening {
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                // Held until the start of the session is written, once that has begun.
+                drop(self.state.lock().await);
+                tokio::task::yield_now().await;
             }
         };
         let _ = tokio::time::timeout(patience, settled).await;

@@ -35,8 +35,9 @@ use crate::{
 
 /// How long the banner waits for the component to say how its adapters are.
 const ADAPTER_PATIENCE: Duration = Duration::from_millis(200);
-/// How long the banner waits for the journal's answer, which a warm disk gives within this; later it comes above the prompt.
-const JOURNAL_PATIENCE: Duration = Duration::from_millis(4);
+/// How long the banner waits for the journal's answer, which a journal that is in use gives within this; later it comes
+/// above the prompt.
+const JOURNAL_PATIENCE: Duration = Duration::from_millis(1);
 /// How long the last words may take on a terminal that takes none.
 const FAREWELL: Duration = Duration::from_secs(1);
 
