@@ -275,19 +275,6 @@ impl Recorder {
         }
     }
 
-    /// The same, once the journal has answered, or when it did not within this.
-    pub(crate) async fn state_within(&self, patience: std::time::Duration) -> Recording {
-        let settled = async {
-            while self.state() == Recording::Opening {
-                // Held until the start of the session is written, once that has begun.
-                drop(self.state.lock().await);
-                tokio::task::yield_now().await;
-            }
-        };
-        let _ = tokio::time::timeout(patience, settled).await;
-        self.state()
-    }
-
     /// Closes the journal. Nothing is recorded any more.
     pub(crate) async fn close(&self) {
         let journal = {

@@ -35,9 +35,6 @@ use crate::{
 
 /// How long the banner waits for the component to say how its adapters are.
 const ADAPTER_PATIENCE: Duration = Duration::from_millis(200);
-/// How long the banner waits for the journal's answer, which a journal that is in use gives within this; later it comes
-/// above the prompt.
-const JOURNAL_PATIENCE: Duration = Duration::from_millis(1);
 /// How long the last words may take on a terminal that takes none.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -228,7 +225,7 @@ async fn banner<S: AdminShell>(shell: &Shell<S>, opened: &Opened<S>) -> Banner {
         version: S::VERSION.map(ToOwned::to_owned),
         adapters,
         lines: shell.shell.banner(),
-        tracking: session.recorder().state_within(JOURNAL_PATIENCE).await,
+        tracking: session.recorder().state(),
         outlet: Arc::clone(&opened.outlet),
         read_only: session.info().read_only,
         session_id: session.id().to_string(),
